@@ -1,0 +1,1 @@
+"""Evensplit: product analytics and A/B tests that a team runs itself."""

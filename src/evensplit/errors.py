@@ -1,0 +1,140 @@
+"""Everything that can go wrong, as one tree: a stable code, an HTTP status, a message naming value and rule.
+
+Nothing here knows HTTP beyond the number; `web.responses` turns an error into the one JSON shape.
+"""
+
+from collections.abc import Sequence
+
+
+class EvensplitError(Exception):
+    """The root. Anything else that reaches the surface is a defect and is shown as `internal`."""
+
+    code = "internal"
+    status = 500
+
+    def __init__(self, message: str, details: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = list(details)
+
+
+class Malformed(EvensplitError):
+    """The request could not be read at all."""
+
+    code = "malformed"
+    status = 400
+
+
+class InvalidJson(Malformed):
+    code = "invalid_json"
+
+
+class BadHost(Malformed):
+    """The Host header names somebody else: most likely a page that rebound its own name to our address."""
+
+    code = "bad_host"
+
+
+class Unauthorized(EvensplitError):
+    code = "unauthorized"
+    status = 401
+
+
+class Forbidden(EvensplitError):
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(EvensplitError):
+    code = "not_found"
+    status = 404
+
+
+class UnknownExperiment(NotFound):
+    code = "unknown_experiment"
+
+
+class UnknownVariant(NotFound):
+    code = "unknown_variant"
+
+
+class MethodNotAllowed(EvensplitError):
+    code = "method_not_allowed"
+    status = 405
+
+
+class Conflict(EvensplitError):
+    code = "conflict"
+    status = 409
+
+
+class TooLarge(EvensplitError):
+    code = "too_large"
+    status = 413
+
+
+class UnsupportedEncoding(EvensplitError):
+    code = "unsupported_encoding"
+    status = 415
+
+
+class Invalid(EvensplitError):
+    """Understood, but against a rule. `details` lists every fault found, one per field."""
+
+    code = "invalid"
+    status = 422
+
+
+class UnsupportedKind(Invalid):
+    """A kind of metric that this version does not compute."""
+
+    code = "unsupported_kind"
+
+
+class UnsupportedMethod(Invalid):
+    """A statistical method that this version does not offer."""
+
+    code = "unsupported_method"
+
+
+class Rejected(Invalid):
+    """A single event that was refused; the code is the reject reason."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.code = reason
+
+
+class TooManyRequests(EvensplitError):
+    code = "too_many_requests"
+    status = 429
+
+
+class Unavailable(EvensplitError):
+    """Nothing was taken; ask again after `retry_after` seconds."""
+
+    code = "unavailable"
+    status = 503
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StartError(EvensplitError):
+    """The process cannot start or a command cannot run; `exit_code` is what the shell sees."""
+
+    code = "start"
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class DirectoryOwned(StartError):
+    """Another process owns the data directory (EX_TEMPFAIL of sysexits.h)."""
+
+    code = "directory_owned"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, exit_code=75)

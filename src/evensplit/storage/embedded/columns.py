@@ -1,0 +1,326 @@
+"""The columnar copy of the record in DuckDB: derived, disposable, and aware of when it is stale. The room of duckdb.
+
+`sync` brings it up to the record: tombstones first, then rows beyond the last copied id, the watermark in the same
+transaction. The copy names the starts it was fed under; when one is missing in the record it was fed by another
+record (or by a later state of this one) and is built anew.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from evensplit.storage.base import Watermark
+from evensplit.storage.embedded.tail import PROPERTIES, ROWS, SMALL, SUSPECT, Marks, Row, Tail, readable, unreadable
+
+log = logging.getLogger(__name__)
+
+FORMAT = "1"
+CHUNK = 50_000  # rows copied by one transaction
+NEVER = r"\b\B"  # a pattern that nothing matches
+COLUMNS = {
+    "events": "id BIGINT, event_type VARCHAR, user_id VARCHAR, session_id VARCHAR, props VARIANT, created_at TIMESTAMP",
+    "ab_assignments": "id BIGINT, user_id VARCHAR, test_id BIGINT, variant_id BIGINT, assigned_at TIMESTAMP",
+    "ab_metrics": "id BIGINT, test_id BIGINT, variant_id BIGINT, metric_name VARCHAR, value DOUBLE, "
+    "created_at TIMESTAMP, user_id VARCHAR",
+    "es_links": "id BIGINT, anonymous_id VARCHAR, user_id VARCHAR, linked_at TIMESTAMP",
+    "ab_tests": "id BIGINT, test_name VARCHAR, description VARCHAR, created_at TIMESTAMP",
+    "ab_variants": "id BIGINT, test_id BIGINT, variant_name VARCHAR, description VARCHAR, weight DOUBLE, "
+    "created_at TIMESTAMP",
+    # of the copy itself
+    "copy_state": "name VARCHAR PRIMARY KEY, value VARCHAR",
+    "copy_marks": "mark VARCHAR PRIMARY KEY",
+    "copy_problems": "table_name VARCHAR, row_id BIGINT, reason VARCHAR",
+}
+Progress = Callable[[int, int], None]  # (rows copied, rows to copy)
+
+
+def _insert_sql(table: str) -> str:
+    """One bound JSON document, an array of rows, into `table`; each value is cast to its column's type."""
+    parts = []
+    for at, column in enumerate(COLUMNS[table].split(", ")):
+        kind = column.split()[1]
+        if kind == "VARIANT":
+            text = f"r ->> {at}"
+            sound = f"starts_with({text}, '{{') AND NOT regexp_matches({text}, $2)"
+            parts.append(f"CASE WHEN {sound} THEN TRY_CAST(TRY_CAST({text} AS JSON) AS VARIANT) END")
+        else:
+            parts.append(f"TRY_CAST(r ->> {at} AS {kind})")
+    return f"INSERT INTO {table} SELECT {', '.join(parts)} FROM (SELECT unnest(from_json($1, '[\"JSON\"]')) AS r)"
+
+
+INSERT = {table: _insert_sql(table) for table in [*ROWS, *SMALL]}
+
+
+class Columns:
+    """One DuckDB file. `sync` from one thread at a time (it locks); `query` from any."""
+
+    def __init__(self, path: Path, record: Path, memory: str = "", threads: int = 0) -> None:
+        self._path = path
+        self._record = record
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "enable_external_access": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "checkpoint_threshold": "256MB",
+        }
+        if memory:
+            self._config["memory_limit"] = memory
+        if threads:
+            self._config["threads"] = threads
+        self._lock = threading.Lock()
+        self._tail = Tail(record)
+        self._verified = False
+        self.mark = ""
+        self.at = Watermark(0, 0, 0, 0, "")
+        self._rows = dict.fromkeys(ROWS, 0)
+        self._tombstones = 0
+        self._generations: dict[str, str] = {}
+
+    # --- life -------------------------------------------------------------------------------------
+
+    def open(self, mark: str) -> None:
+        """Open the copy, or begin a new one if it is missing, damaged, of another format, or not of this record."""
+        self.mark = mark
+        reason = self._try_open() if self._path.exists() else "there is none"
+        if reason:
+            log.warning("the columns are built anew: %s", reason)
+            self._recreate()
+        self._con.execute("INSERT OR IGNORE INTO copy_marks VALUES (?)", [mark])
+        self._publish()
+
+    def close(self) -> None:
+        with self._lock:
+            self._tail.close()
+            self._con.close()
+
+    def _try_open(self) -> str:
+        """Why the file cannot be used; empty if it can."""
+        try:
+            self._con = duckdb.connect(str(self._path), config=self._config)
+        except duckdb.Error as error:
+            return str(error).splitlines()[0]
+        try:
+            reason = self._stale()
+        except (duckdb.Error, ValueError) as error:
+            reason = str(error).splitlines()[0]
+        if reason:
+            self._con.close()
+        return reason
+
+    def _stale(self) -> str:
+        state = dict(self._con.execute("SELECT name, value FROM copy_state").fetchall())
+        if state.get("format") != FORMAT:
+            return f"its format is {state.get('format')}, not {FORMAT}"
+        marks = {mark for (mark,) in self._con.execute("SELECT mark FROM copy_marks").fetchall()}
+        if not marks <= self._tail.starts():
+            return "it was fed by another record, or by a later state of this one"
+        self._rows = {table: int(state[table]) for table in ROWS}
+        self._tombstones = int(state["tombstones"])
+        self._generations = msgspec.json.decode(state["generations"], type=dict[str, str])
+        there = self._tail.marks()
+        if any(self._rows[table] > there.rows[table] for table in ROWS) or self._tombstones > there.tombstones:
+            return "the record stands at an earlier state"
+        if self._tombstones < self._tail.pruned():
+            return "deletions it has not seen are no longer listed"
+        return ""
+
+    def _recreate(self) -> None:
+        for path in (self._path, self._path.with_name(self._path.name + ".wal")):
+            path.unlink(missing_ok=True)
+        self._con = duckdb.connect(str(self._path), config=self._config)
+        self._empty()
+
+    def _empty(self) -> None:
+        """A copy of nothing: every table new, every watermark zero."""
+        con = self._con
+        con.execute("BEGIN")
+        for table, columns in COLUMNS.items():
+            con.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
+        self._rows, self._tombstones, self._generations = dict.fromkeys(ROWS, 0), 0, {}
+        # What was deleted before the first row is copied needs no deleting here.
+        self._tombstones = self._tail.marks().tombstones
+        con.execute("INSERT INTO copy_state VALUES ('format', ?)", [FORMAT])
+        if self.mark:
+            con.execute("INSERT INTO copy_marks VALUES (?)", [self.mark])
+        self._write_state()
+        con.execute("COMMIT")
+        self._verified = True
+
+    # --- following the record ---------------------------------------------------------------------
+
+    def sync(self, at_most: int | None = None, progress: Progress | None = None) -> Watermark:
+        """Copy what the record gained, at most `at_most` rows of it; how far the copy stands then."""
+        with self._lock:
+            if not self._verified:
+                self._verify()
+            left = at_most
+            while True:
+                copied, behind = self._step(CHUNK if left is None else min(CHUNK, left))
+                if progress is not None:
+                    progress(copied, behind)
+                if not behind:
+                    break
+                if left is not None:
+                    left -= copied
+                    if left <= 0:
+                        break
+            return self.at
+
+    def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+        """Run a statement on a connection of its own and fetch everything."""
+        with self._con.cursor() as cursor:
+            return cursor.execute(sql, list(values)).fetchall()
+
+    def problems(self, limit: int = 1000) -> list[tuple[str, int, str]]:
+        """(table, row id, reason) of rows that stand in the record but could not be copied whole."""
+        sql = "SELECT table_name, row_id, reason FROM copy_problems ORDER BY table_name, row_id LIMIT ?"
+        return [(str(t), int(str(i)), str(r)) for t, i, r in self.query(sql, [limit])]
+
+    def _verify(self) -> None:
+        """Rows that another program deleted or added behind our back, its triggers off, show in the counts."""
+        for table in ("events", "ab_assignments", "ab_metrics"):
+            up_to = self._rows[table]
+            deleted = [row for _, name, row in self._tail.tombstones(self._tombstones, 1_000_000_000) if name == table]
+            if deleted:
+                continue  # the counts differ for a reason that the next step attends to
+            (here,) = self._con.execute(f"SELECT count(*) FROM {table}").fetchall()[0]
+            if here != self._tail.count(table, up_to):
+                log.warning("the columns are built anew: %s were changed by another program", table)
+                self._empty()
+                break
+        self._verified = True
+
+    def _step(self, limit: int) -> tuple[int, int]:
+        """One transaction: tombstones, then rows. Returns (rows copied, rows still to copy)."""
+        tail = self._tail
+        tail.begin()
+        try:
+            there = tail.marks()
+            if (
+                there.rows == self._rows
+                and there.tombstones == self._tombstones
+                and there.generations == self._generations
+            ):
+                return 0, 0
+            self._con.execute("BEGIN")
+            try:
+                copied = self._apply(there, limit)
+                self._write_state()
+                self._con.execute("COMMIT")
+            except BaseException:
+                self._con.execute("ROLLBACK")
+                self._reload_state()
+                raise
+        finally:
+            tail.end()
+        self._publish()
+        behind = sum(there.rows[table] - self._rows[table] for table in ROWS) + there.tombstones - self._tombstones
+        return copied, behind
+
+    def _apply(self, there: Marks, limit: int) -> int:
+        tombstones = self._tail.tombstones(self._tombstones, limit)
+        if tombstones:
+            self._bury(tombstones)
+        reached = len(tombstones) < limit
+        self._tombstones = there.tombstones if reached else tombstones[-1][0]
+        for table in SMALL:
+            if there.generations.get(f"generation_{table}") != self._generations.get(f"generation_{table}"):
+                self._con.execute(f"DELETE FROM {table}")
+                self._insert(table, self._tail.small(table))
+        self._generations = there.generations
+        copied = 0
+        for table in ROWS if reached else ():
+            low, high = self._rows[table], there.rows[table]
+            if high > low:
+                rows = self._tail.after(table, low, high, limit)
+                self._insert(table, rows)
+                self._rows[table] = high if len(rows) < limit else int(str(rows[-1][0]))
+                copied += len(rows)
+        return copied + len(tombstones)
+
+    def _bury(self, tombstones: list[tuple[int, str, int]]) -> None:
+        """Take away rows that were deleted or changed; copy the changed ones again."""
+        for table in ROWS:
+            ids = sorted({row for _, name, row in tombstones if name == table and row <= self._rows[table]})
+            if ids:
+                self._con.execute(f"DELETE FROM {table} WHERE id IN (SELECT unnest(?::BIGINT[]))", [ids])
+                self._con.execute(
+                    "DELETE FROM copy_problems WHERE table_name = ? AND row_id IN (SELECT unnest(?::BIGINT[]))",
+                    [table, ids],
+                )
+                self._insert(table, self._tail.by_id(table, ids))
+
+    def _insert(self, table: str, rows: list[Row]) -> None:
+        """Insert all rows. Properties that no column can hold become NULL, and are listed."""
+        if not rows:
+            return
+        if table != "events":
+            self._con.execute(INSERT[table], [_document(rows)])
+            return
+        rows, problems = readable(rows)
+        self._con.execute(INSERT[table], [_document(rows), SUSPECT])
+        problems += self._mend(rows)
+        if problems:
+            self._con.execute(
+                "INSERT INTO copy_problems SELECT 'events', unnest(?::BIGINT[]), unnest(?::VARCHAR[])",
+                [[row for row, _ in problems], [reason for _, reason in problems]],
+            )
+
+    def _mend(self, rows: list[Row]) -> list[tuple[int, str]]:
+        """Judge the rows that came out with a NULL where the record has something. (id, reason) of the lost ones."""
+        by_id = {int(str(row[0])): row for row in rows}
+        low, high = min(by_id), max(by_id)
+        found = self._con.execute(
+            "SELECT id, props IS NULL, created_at IS NULL FROM events "
+            "WHERE id BETWEEN ? AND ? AND (props IS NULL OR created_at IS NULL)",
+            [low, high],
+        ).fetchall()
+        problems, sound = [], []
+        for row_id, no_props, no_time in found:
+            row = by_id.get(row_id)
+            if row is None:
+                continue
+            if no_props and row[PROPERTIES] is not None:
+                reason = unreadable(str(row[PROPERTIES]))
+                if reason:
+                    problems.append((int(row_id), reason))
+                else:
+                    sound.append(row)
+            if no_time:
+                problems.append((int(row_id), f"created_at is {str(row[-1])[:40]!r}, not a time"))
+        if sound:
+            self._con.execute(
+                "DELETE FROM events WHERE id IN (SELECT unnest(?::BIGINT[]))", [[row[0] for row in sound]]
+            )
+            self._con.execute(INSERT["events"], [_document(sound), NEVER])
+        return problems
+
+    # --- state ------------------------------------------------------------------------------------
+
+    def _write_state(self) -> None:
+        state = {table: str(at) for table, at in self._rows.items()}
+        state["tombstones"] = str(self._tombstones)
+        state["generations"] = msgspec.json.encode(self._generations).decode()
+        self._con.executemany("INSERT OR REPLACE INTO copy_state VALUES (?, ?)", [list(pair) for pair in state.items()])
+
+    def _reload_state(self) -> None:
+        state = dict(self._con.execute("SELECT name, value FROM copy_state").fetchall())
+        self._rows = {table: int(state[table]) for table in ROWS}
+        self._tombstones = int(state["tombstones"])
+        self._generations = msgspec.json.decode(state["generations"], type=dict[str, str])
+
+    def _publish(self) -> None:
+        rows = self._rows
+        self.at = Watermark(rows["events"], rows["ab_assignments"], rows["ab_metrics"], self._tombstones, self.mark)
+
+
+def _document(rows: list[Row]) -> str:
+    return _encode(rows).decode()
+
+
+_encode = msgspec.json.Encoder().encode

@@ -1,0 +1,229 @@
+"""Both ports on one machine: the SQLite record, its writer process and the DuckDB copy, wired together."""
+
+import asyncio
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from evensplit import clock
+from evensplit.errors import StartError
+from evensplit.model.event import Batch, Kept
+from evensplit.storage.base import (
+    NewAssignment,
+    NewMetric,
+    Statement,
+    StoredAssignment,
+    Value,
+    Watermark,
+    Written,
+)
+from evensplit.storage.embedded.columns import Columns
+from evensplit.storage.embedded.lock import DirectoryLock
+from evensplit.storage.embedded.record import Connection, is_current, open_reader
+from evensplit.storage.embedded.writer import Settings, WriterClient
+
+RECORD = "analytics.db"
+COPY = "analytics.duckdb"
+FOLLOW_EVERY = 1.0  # seconds between looks at the record
+FOLLOW_ROWS = 20_000  # rows copied by one background step, so that capture keeps the processor
+FOLLOW_SHARE = 0.25  # at most this share of the time is spent following while rows keep coming
+
+log = logging.getLogger(__name__)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the embedded store needs to be told."""
+
+    directory: Path
+    owner: str = "evensplit"
+    dedup_days: int = 30
+    queue_events: int = 50_000
+    memory: str = ""
+    threads: int = 0
+
+
+class EmbeddedStore:
+    """Open with `await EmbeddedStore.open(options)`, end with `await close()`. Both ports of `storage.base`."""
+
+    engine = "duckdb"
+
+    def __init__(self, options: Options, lock: DirectoryLock) -> None:
+        self._options = options
+        self._lock = lock
+        self._record = options.directory / RECORD
+        self._mark = clock.random_bytes(16).hex()
+        self._writer = WriterClient(
+            Settings(self._record, self._mark, options.dedup_days, options.queue_events, lock.fd)
+        )
+        self._reader: Connection | None = None
+        self._reading = threading.Lock()
+        self._columns: Columns | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._wanted = 0  # reports waiting for the copy
+        self._syncing = ThreadPoolExecutor(1, "columns")
+        self._asking = ThreadPoolExecutor(4, "query")
+
+    # --- life -------------------------------------------------------------------------------------
+
+    @classmethod
+    async def open(cls, options: Options) -> "EmbeddedStore":
+        """Take the directory, bring the record up to date, start the writer. The columns open in the background."""
+        lock = DirectoryLock(options.directory, options.owner)
+        store = cls(options, lock)
+        try:
+            await store._prepare()
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def _prepare(self) -> None:
+        if not await asyncio.to_thread(is_current, self._record):
+            await _migrate(self._record)
+        await self._writer.start()
+        started = (
+            "INSERT INTO es_starts (mark, started_at) VALUES (?, ?)",
+            (self._mark, clock.to_text(clock.now_ms())),
+        )
+        await self._writer.ask("statements", [started])
+        self._reader = open_reader(self._record)
+        self._opening = asyncio.create_task(self._open_columns())
+        self._following = asyncio.create_task(self._follow())
+
+    async def _open_columns(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._syncing, self._load_columns)
+
+    def _load_columns(self) -> None:
+        columns = Columns(self._options.directory / COPY, self._record, self._options.memory, self._options.threads)
+        columns.open(self._mark)
+        self._columns = columns
+
+    async def close(self) -> None:
+        """Commit what was taken, end the writer, give the directory free."""
+        if self._following is not None:
+            self._following.cancel()
+        await self._writer.stop()
+        if self._opening is not None:
+            await asyncio.gather(self._opening, return_exceptions=True)
+        self._syncing.shutdown(wait=True, cancel_futures=True)
+        self._asking.shutdown(wait=True, cancel_futures=True)
+        if self._columns is not None:
+            self._columns.close()
+        if self._reader is not None:
+            self._reader.close()
+        self._lock.release()
+
+    # --- EventStore -------------------------------------------------------------------------------
+
+    def append(self, batch: Batch) -> "asyncio.Future[Kept]":
+        return self._writer.append(batch)
+
+    async def append_metrics(self, rows: Sequence[NewMetric], rejects: Batch) -> Kept:
+        """Metric values, all or nothing; the rejects of the same request travel with them."""
+        noted = self._writer.append(rejects) if rejects.rejects else None
+        duplicates: object = []
+        if rows:
+            duplicates = await self._writer.ask("metrics", [_metric_row(row) for row in rows])
+        if noted is not None:
+            await noted
+        return Kept(cast("list[int]", duplicates or []))
+
+    async def fresh(self) -> Watermark:
+        await self._opened()
+        self._wanted += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._syncing, self._sync, None)
+        finally:
+            self._wanted -= 1
+
+    async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+        columns = await self._opened()
+        return await asyncio.get_running_loop().run_in_executor(self._asking, columns.query, sql, values)
+
+    async def problems(self, limit: int = 1000) -> list[tuple[str, int, str]]:
+        """(table, row id, reason) of rows of the record that the columns hold only in part."""
+        columns = await self._opened()
+        return await asyncio.get_running_loop().run_in_executor(self._asking, columns.problems, limit)
+
+    async def rebuild(self, progress: Callable[[int, int], None]) -> None:
+        """Bring the columns up to the record, however far behind, telling how far it is."""
+        columns = await self._opened()
+        await asyncio.get_running_loop().run_in_executor(self._syncing, columns.sync, None, progress)
+
+    # --- CatalogStore -----------------------------------------------------------------------------
+
+    def read(self, statement: Statement) -> list[tuple[Value, ...]]:
+        sql, values = statement
+        assert self._reader is not None
+        with self._reading:
+            return self._reader.execute(sql, values).fetchall()
+
+    async def write(self, statements: Sequence[Statement]) -> list[Written]:
+        done = await self._writer.ask("statements", [(sql, _plain(values)) for sql, values in statements])
+        rows = cast("list[tuple[list[tuple[Value, ...]], int, int]]", done)
+        return [Written([tuple(row) for row in found], last_id, count) for found, last_id, count in rows]
+
+    async def assign(self, rows: Sequence[NewAssignment]) -> list[StoredAssignment]:
+        if not rows:
+            return []
+        proposed: list[tuple[object, ...]] = [
+            (row.user_id, row.test_id, row.variant_id, row.assigned_at) for row in rows
+        ]
+        standing = cast("list[tuple[int, str, bool]]", await self._writer.ask("assign", proposed))
+        return [
+            StoredAssignment(row.user_id, row.test_id, variant_id, assigned_at, new)
+            for row, (variant_id, assigned_at, new) in zip(rows, standing, strict=True)
+        ]
+
+    # --- following --------------------------------------------------------------------------------
+
+    async def _opened(self) -> Columns:
+        if self._columns is None:
+            assert self._opening is not None
+            await asyncio.shield(self._opening)
+        assert self._columns is not None
+        return self._columns
+
+    def _sync(self, at_most: int | None) -> Watermark:
+        assert self._columns is not None
+        return self._columns.sync(at_most)
+
+    async def _follow(self) -> None:
+        """Keep the copy near the record, with a bounded share of the processor."""
+        loop = asyncio.get_running_loop()
+        await self._opened()
+        while True:
+            began = loop.time()
+            try:
+                await loop.run_in_executor(self._syncing, self._sync, FOLLOW_ROWS)
+            except Exception:
+                log.exception("the columns could not follow the record; trying again")
+            took = loop.time() - began
+            await asyncio.sleep(max(FOLLOW_EVERY - took, took * (1 / FOLLOW_SHARE - 1)))
+
+
+def _metric_row(row: NewMetric) -> tuple[object, ...]:
+    return (row.test_id, row.variant_id, row.metric_name, row.value, row.created_at, row.user_id, row.key)
+
+
+def _plain(values: object) -> object:
+    return dict(values) if isinstance(values, dict) else list(cast("Sequence[object]", values))
+
+
+async def _migrate(record: Path) -> None:
+    """In a process of its own, so that Alembic is never loaded here."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "evensplit.storage.migrate", str(record), stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    if process.returncode:
+        last = said.decode(errors="replace").strip().splitlines()[-1:] or [json.dumps(process.returncode)]
+        raise StartError(f"the record {str(record)!r} cannot be opened or brought up to date: {last[0]}")

@@ -1,0 +1,169 @@
+"""Reading what the record gained: high-water marks, rows beyond an id, tombstones, small tables. Read-only, tolerant.
+
+A row that another program wrote may hold anything; it comes back as text that can be copied, with what was wrong said.
+"""
+
+import re
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from evensplit.storage.embedded.record import Connection, OperationalError, open_reader
+
+Row: TypeAlias = tuple[object, ...]
+
+# Everything is read as text: a column may hold a BLOB or a number where another program put one there.
+ROWS = {
+    "events": """SELECT id, CAST(event_type AS TEXT), CAST(user_id AS TEXT), CAST(session_id AS TEXT),
+        CAST(properties AS TEXT), CAST(created_at AS TEXT) FROM events""",
+    "ab_assignments": """SELECT id, CAST(user_id AS TEXT), test_id, variant_id, CAST(assigned_at AS TEXT)
+        FROM ab_assignments""",
+    "ab_metrics": """SELECT id, test_id, variant_id, CAST(metric_name AS TEXT), CAST(value AS REAL),
+        CAST(created_at AS TEXT), user_id FROM ab_metrics LEFT JOIN es_metric_users ON metric_id = id""",
+    "es_links": "SELECT id, anonymous_id, user_id, linked_at FROM es_links",
+}
+SMALL = {
+    "ab_tests": "SELECT id, test_name, description, CAST(created_at AS TEXT) FROM ab_tests",
+    "ab_variants": """SELECT id, test_id, variant_name, description, weight, CAST(created_at AS TEXT)
+        FROM ab_variants""",
+}
+PROPERTIES = 4  # where the properties stand in a row of events
+
+# A number that may not fit a double: an exponent of three digits, or 309 digits in a row.
+SUSPECT = r"[:\[,]\s*-?[0-9.]+[eE]\+?[0-9]{3}|[0-9]{309}"
+_tokens = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')  # strings whole, so that brackets inside do not count
+DEEPEST = 100  # levels of nesting that are copied
+
+
+class Marks(NamedTuple):
+    """The highest ids ever given out (`sqlite_sequence`), and the generations of the small tables."""
+
+    rows: dict[str, int]
+    tombstones: int
+    generations: dict[str, str]
+
+
+class Tail:
+    """A read-only connection to the record, used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._con = open_reader(path)
+
+    def close(self) -> None:
+        self._con.close()
+
+    def begin(self) -> None:
+        """What follows is read from one snapshot, until `end`."""
+        self._con.execute("BEGIN")
+
+    def end(self) -> None:
+        if self._con.in_transaction:
+            self._con.execute("COMMIT")
+
+    def marks(self) -> Marks:
+        found = dict(self._con.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+        generations = self._con.execute("SELECT name, value FROM es_state WHERE name LIKE 'generation%'").fetchall()
+        rows = {name: int(found.get(name, 0)) for name in ROWS}
+        return Marks(rows, int(found.get("es_tombstones", 0)), dict(generations))
+
+    def starts(self) -> set[str]:
+        return {mark for (mark,) in self._con.execute("SELECT mark FROM es_starts")}
+
+    def count(self, table: str, up_to: int) -> int:
+        return int(self._con.execute(f"SELECT count(*) FROM {table} WHERE id <= ?", (up_to,)).fetchone()[0])
+
+    def after(self, table: str, low: int, high: int, limit: int) -> list[Row]:
+        """Rows with low < id <= high in the order of their ids."""
+        sql = f"{ROWS[table]} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+        return self._fetch(sql, (low, high, limit))
+
+    def by_id(self, table: str, ids: list[int]) -> list[Row]:
+        rows: list[Row] = []
+        for at in range(0, len(ids), 500):
+            some = ids[at : at + 500]
+            rows += self._fetch(f"{ROWS[table]} WHERE id IN ({','.join('?' * len(some))})", tuple(some))
+        return rows
+
+    def tombstones(self, low: int, limit: int) -> list[tuple[int, str, int]]:
+        """(id, table, row id) of deletions and changes after `low`."""
+        sql = "SELECT id, table_name, row_id FROM es_tombstones WHERE id > ? ORDER BY id LIMIT ?"
+        return self._con.execute(sql, (low, limit)).fetchall()
+
+    def pruned(self) -> int:
+        """Up to which id tombstones have been taken away."""
+        found = self._con.execute("SELECT value FROM es_state WHERE name = 'tombstones_pruned'").fetchone()
+        return int(found[0]) if found else 0
+
+    def small(self, table: str) -> list[Row]:
+        return self._fetch(SMALL[table], ())
+
+    def _fetch(self, sql: str, values: tuple[object, ...]) -> list[Row]:
+        try:
+            return self._con.execute(sql, values).fetchall()
+        except OperationalError as error:
+            if "decode" not in str(error):
+                raise
+        return _tolerant(self._con, sql, values)
+
+
+def _tolerant(con: Connection, sql: str, values: tuple[object, ...]) -> list[Row]:
+    """The same rows where some text is not UTF-8: what cannot be read becomes U+FFFD (and properties not JSON)."""
+    con.text_factory = bytes
+    try:
+        rows = con.execute(sql, values).fetchall()
+    finally:
+        con.text_factory = str
+    return [tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in row) for row in rows]
+
+
+def readable(rows: list[Row]) -> tuple[list[Row], list[tuple[int, str]]]:
+    """The rows of events without properties nested so deep that an engine may not survive them, and which those were.
+
+    DuckDB 2.0 was seen to end with a segmentation fault on 5,000 levels; capture refuses more than 16.
+    """
+    deep = {
+        row[0]
+        for row in rows
+        if (text := row[PROPERTIES]) is not None
+        and text.count("[") + text.count("{") > DEEPEST  # type: ignore[attr-defined]
+        and _depth(str(text)) > DEEPEST
+    }
+    if not deep:
+        return rows, []
+    kept = [row if row[0] not in deep else (*row[:PROPERTIES], None, *row[PROPERTIES + 1 :]) for row in rows]
+    return kept, [(int(str(row)), f"nested deeper than {DEEPEST}") for row in sorted(deep, key=str)]
+
+
+def unreadable(properties: str) -> str:
+    """Why these properties cannot be turned into columns; empty if they can."""
+    try:
+        value = msgspec.json.decode(properties)
+        _finite(value)
+    except (msgspec.ValidationError, OverflowError):
+        return "a number beyond a double"
+    except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError):
+        return "not JSON that can be read"
+    return "" if isinstance(value, dict) else "not an object"
+
+
+def _depth(text: str) -> int:
+    """How deep brackets nest."""
+    depth = deepest = 0
+    for token in _tokens.findall(text):
+        if token[0] != '"':
+            depth += 1 if token in "[{" else -1
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def _finite(value: object) -> None:
+    """Raise OverflowError where an integer somewhere inside does not fit a double."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            _finite(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _finite(inner)
+    elif isinstance(value, int):
+        float(value)
