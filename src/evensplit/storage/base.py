@@ -1,6 +1,6 @@
 """The two ports. EventStore: what happened. Catalog: what people configured. No technology is named here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -60,12 +60,23 @@ class StoredAssignment(msgspec.Struct, frozen=True, gc=False):
     new: bool
 
 
+class StoredEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A row of `events`, as text that can be shown."""
+
+    id: int
+    event_type: str
+    user_id: str | None
+    session_id: str | None
+    properties: str | None
+    created_at: str
+
+
 class EventStore(Protocol):
     """What happened. Appends return only when the rows are committed and synced."""
 
     engine: str  # "duckdb" or "clickhouse": picks the dialect of `query.dialect`
 
-    async def append(self, batch: Batch) -> Kept: ...
+    def append(self, batch: Batch) -> Awaitable[Kept]: ...
 
     async def append_metrics(self, rows: Sequence[NewMetric], rejects: Batch) -> Kept: ...
 
@@ -75,6 +86,10 @@ class EventStore(Protocol):
 
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
         """Run read-only SQL over the columns; values are bound (`?`), never printed."""
+        ...
+
+    async def events_by_id(self, ids: Sequence[int]) -> list[StoredEvent]:
+        """Events as they stand in the record, in no particular order."""
         ...
 
 

@@ -290,7 +290,7 @@ class Columns:
                 if reason:
                     problems.append((int(row_id), reason))
                 else:
-                    sound.append(row)
+                    sound.append((*row[:PROPERTIES], str(row[PROPERTIES]).lstrip(), *row[PROPERTIES + 1 :]))
             if no_time:
                 problems.append((int(row_id), f"created_at is {str(row[-1])[:40]!r}, not a time"))
         if sound:

@@ -4,6 +4,7 @@ A second SQLite library in one process does not see the first one's POSIX locks;
 """
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from evensplit.storage.migrations import HEAD
@@ -38,12 +39,7 @@ def is_current(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        con = open_reader(path)
-    except OperationalError:
-        return False
-    try:
-        return con.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
-    except OperationalError:
-        return False
-    finally:
-        con.close()
+        with closing(open_reader(path)) as con:
+            return con.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+    except DatabaseError:
+        return False  # what is wrong with it is said by the migration that is now tried

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import msgspec
 
@@ -20,6 +20,7 @@ from evensplit.storage.base import (
     NewMetric,
     Statement,
     StoredAssignment,
+    StoredEvent,
     Value,
     Watermark,
     Written,
@@ -27,15 +28,19 @@ from evensplit.storage.base import (
 from evensplit.storage.embedded.columns import Columns
 from evensplit.storage.embedded.lock import DirectoryLock
 from evensplit.storage.embedded.record import Connection, is_current, open_reader
+from evensplit.storage.embedded.tail import Row, Tail
 from evensplit.storage.embedded.writer import Settings, WriterClient
 
 RECORD = "analytics.db"
 COPY = "analytics.duckdb"
 FOLLOW_EVERY = 1.0  # seconds between looks at the record
 FOLLOW_ROWS = 20_000  # rows copied by one background step, so that capture keeps the processor
+PRUNE_AFTER = 10_000  # tombstones applied before they are taken away
 FOLLOW_SHARE = 0.25  # at most this share of the time is spent following while rows keep coming
 
 log = logging.getLogger(__name__)
+
+Figure: TypeAlias = tuple[str, str, str, list[tuple[str, int]]]  # name, kind, help, (labels, value) each
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -63,11 +68,12 @@ class EmbeddedStore:
             Settings(self._record, self._mark, options.dedup_days, options.queue_events, lock.fd)
         )
         self._reader: Connection | None = None
+        self._rows: Tail | None = None
         self._reading = threading.Lock()
         self._columns: Columns | None = None
         self._opening: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
-        self._wanted = 0  # reports waiting for the copy
+        self._pruned = 0
         self._syncing = ThreadPoolExecutor(1, "columns")
         self._asking = ThreadPoolExecutor(4, "query")
 
@@ -95,6 +101,7 @@ class EmbeddedStore:
         )
         await self._writer.ask("statements", [started])
         self._reader = open_reader(self._record)
+        self._rows = Tail(self._record)
         self._opening = asyncio.create_task(self._open_columns())
         self._following = asyncio.create_task(self._follow())
 
@@ -117,8 +124,9 @@ class EmbeddedStore:
         self._asking.shutdown(wait=True, cancel_futures=True)
         if self._columns is not None:
             self._columns.close()
-        if self._reader is not None:
-            self._reader.close()
+        for reader in (self._reader, self._rows):
+            if reader is not None:
+                reader.close()
         self._lock.release()
 
     # --- EventStore -------------------------------------------------------------------------------
@@ -138,11 +146,7 @@ class EmbeddedStore:
 
     async def fresh(self) -> Watermark:
         await self._opened()
-        self._wanted += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._syncing, self._sync, None)
-        finally:
-            self._wanted -= 1
+        return await asyncio.get_running_loop().run_in_executor(self._syncing, self._sync, None)
 
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
         columns = await self._opened()
@@ -157,6 +161,40 @@ class EmbeddedStore:
         """Bring the columns up to the record, however far behind, telling how far it is."""
         columns = await self._opened()
         await asyncio.get_running_loop().run_in_executor(self._syncing, columns.sync, None, progress)
+
+    async def events_by_id(self, ids: Sequence[int]) -> list[StoredEvent]:
+        """Rows of the record as they stand there, in no particular order; ids that are gone are left out."""
+        rows = await asyncio.to_thread(self._fetch_events, list(ids))
+        return [msgspec.convert(row, StoredEvent) for row in rows]
+
+    def _fetch_events(self, ids: list[int]) -> list[Row]:
+        assert self._rows is not None
+        with self._reading:
+            return self._rows.by_id("events", ids)
+
+    def figures(self) -> list[Figure]:
+        """What Prometheus is told."""
+        at = self._columns.at if self._columns is not None else Watermark(0, 0, 0, 0, "")
+        found = self.read(("SELECT seq FROM sqlite_sequence WHERE name = 'events'", []))
+        kept = int(str(found[0][0])) if found else 0
+        counts = self.read(("SELECT reason, count FROM es_reject_counts", []))
+        return [
+            ("events_stored_total", "counter", "Events ever given an id.", [("", kept)]),
+            ("columns_behind_events", "gauge", "Events not yet in the columnar copy.", [("", kept - at.events)]),
+            ("writer_queue_events", "gauge", "Events that wait for the writer.", [("", self._writer.queued)]),
+            (
+                "writer_starts_total",
+                "counter",
+                "How often the writer process was started.",
+                [("", self._writer.starts)],
+            ),
+            (
+                "events_noted_total",
+                "counter",
+                "Events refused, deduplicated or corrected, by reason.",
+                [(f'{{reason="{reason!s}"}}', int(str(count))) for reason, count in counts],
+            ),
+        ]
 
     # --- CatalogStore -----------------------------------------------------------------------------
 
@@ -206,8 +244,20 @@ class EmbeddedStore:
                 await loop.run_in_executor(self._syncing, self._sync, FOLLOW_ROWS)
             except Exception:
                 log.exception("the columns could not follow the record; trying again")
+            await self._prune_tombstones()
             took = loop.time() - began
             await asyncio.sleep(max(FOLLOW_EVERY - took, took * (1 / FOLLOW_SHARE - 1)))
+
+    async def _prune_tombstones(self) -> None:
+        """Take away what the copy has applied, so that the list stays short."""
+        assert self._columns is not None
+        applied = self._columns.at.tombstones
+        if applied < self._pruned + PRUNE_AFTER:
+            return
+        self._pruned = applied
+        name = "tombstones_pruned"
+        keep = "INSERT INTO es_state (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2"
+        await self.write([("DELETE FROM es_tombstones WHERE id <= ?", [applied]), (keep, [name, str(applied)])])
 
 
 def _metric_row(row: NewMetric) -> tuple[object, ...]:

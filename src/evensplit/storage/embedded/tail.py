@@ -108,13 +108,20 @@ class Tail:
 
 
 def _tolerant(con: Connection, sql: str, values: tuple[object, ...]) -> list[Row]:
-    """The same rows where some text is not UTF-8: what cannot be read becomes U+FFFD (and properties not JSON)."""
+    """The same rows where some text is not UTF-8: what cannot be read becomes U+FFFD, and that is no JSON outside."""
     con.text_factory = bytes
     try:
         rows = con.execute(sql, values).fetchall()
     finally:
         con.text_factory = str
-    return [tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in row) for row in rows]
+    return [tuple(_text(value) if isinstance(value, bytes) else value for value in row) for row in rows]
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return "\ufffd" + value.decode("utf-8", "replace")
 
 
 def readable(rows: list[Row]) -> tuple[list[Row], list[tuple[int, str]]]:

@@ -122,6 +122,7 @@ class WriterClient(asyncio.Protocol):
         self._idle: asyncio.Future[None] | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._stopping = False
+        self.starts = 0
 
     # --- what others call -------------------------------------------------------------------------
 
@@ -159,8 +160,9 @@ class WriterClient(asyncio.Protocol):
             await asyncio.to_thread(process.wait)
 
     @property
-    def pid(self) -> int:
-        return self._process.pid if self._process else 0
+    def queued(self) -> int:
+        """How many events and operations wait or are in flight."""
+        return self._queued
 
     # --- the queue --------------------------------------------------------------------------------
 
@@ -221,6 +223,7 @@ class WriterClient(asyncio.Protocol):
     # --- the process ------------------------------------------------------------------------------
 
     async def _spawn(self) -> None:
+        self.starts += 1
         ours, theirs = socket.socketpair()
         settings = self._settings
         with theirs:
