@@ -8,6 +8,7 @@ import pytest
 
 from evensplit.storage.embedded import columns as columns_room
 from evensplit.storage.embedded.columns import Columns
+from evensplit.storage.embedded.feed import Feed
 from evensplit.storage.migrate import migrate
 
 
@@ -33,7 +34,7 @@ class Record:
         for before in self.opened:
             before.close()
         self.con.execute("INSERT INTO es_starts (mark, started_at) VALUES (?, '')", (mark,))
-        columns = Columns(self.copy_path, self.path)
+        columns = Columns(self.copy_path, self.path, Feed())
         columns.open(mark)
         self.opened = [columns]
         return columns
@@ -93,7 +94,7 @@ def test_a_copy_that_cannot_be_used_is_built_anew(record: Record, damage: str) -
     columns = record.columns("one")
     assert len(ids(columns)) == 5
     if damage == "other format":
-        columns.query("UPDATE copy_state SET value = '0' WHERE name = 'format'", [])
+        columns.query("""UPDATE copy_state SET state = replace(state, '"1"', '"0"')""", [])
     columns.close()
     record.opened = []
     content = record.copy_path.read_bytes()
@@ -189,7 +190,10 @@ POISON = {
     "not JSON": (b"nonsense", "not JSON that can be read"),
     "an array": (b"[1]", "not an object"),
     "5,000 deep": (b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}", "nested deeper than 100"),
-    "50,000 deep, closed in a string": (b'{"a": "]]]", "b": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", "nested deeper than 100"),
+    "50,000 deep, closed in a string": (
+        b'{"a": "]]]", "b": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        "nested deeper than 100",
+    ),
 }
 
 
@@ -199,7 +203,8 @@ def test_a_poisoned_row_is_copied_without_properties_and_listed(record: Record, 
     columns = record.columns("one")
     record.add(1)
     record.con.execute(
-        "INSERT INTO events (event_type, user_id, properties) VALUES (?, ?, CAST(? AS TEXT))", ("view", b"\xffid", content)
+        "INSERT INTO events (event_type, user_id, properties) VALUES (?, ?, CAST(? AS TEXT))",
+        ("view", b"\xffid", content),
     )
     record.add(1)
     assert ids(columns) == [1, 2, 3]

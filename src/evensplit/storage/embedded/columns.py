@@ -14,6 +14,7 @@ import duckdb
 import msgspec
 
 from evensplit.storage.base import Watermark
+from evensplit.storage.embedded.feed import Feed
 from evensplit.storage.embedded.tail import PROPERTIES, ROWS, SMALL, SUSPECT, Marks, Row, Tail, readable, unreadable
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ COLUMNS = {
     "ab_variants": "id BIGINT, test_id BIGINT, variant_name VARCHAR, description VARCHAR, weight DOUBLE, "
     "created_at TIMESTAMP",
     # of the copy itself
-    "copy_state": "name VARCHAR PRIMARY KEY, value VARCHAR",
+    "copy_state": "state VARCHAR",
     "copy_marks": "mark VARCHAR PRIMARY KEY",
     "copy_problems": "table_name VARCHAR, row_id BIGINT, reason VARCHAR",
 }
@@ -55,10 +56,20 @@ def _insert_sql(table: str) -> str:
 INSERT = {table: _insert_sql(table) for table in [*ROWS, *SMALL]}
 
 
+class State(msgspec.Struct):
+    """How far the copy has come. Kept in the copy, changed by the transaction that moves it."""
+
+    format: str
+    rows: dict[str, int]  # the highest id copied, by table
+    tombstones: int
+    generations: dict[str, str]
+
+
 class Columns:
     """One DuckDB file. `sync` from one thread at a time (it locks); `query` from any."""
 
-    def __init__(self, path: Path, record: Path, memory: str = "", threads: int = 0) -> None:
+    def __init__(self, path: Path, record: Path, feed: Feed, memory: str = "", threads: int = 0) -> None:
+        self._feed = feed
         self._path = path
         self._record = record
         self._config: dict[str, str | bool | int | float | list[str]] = {
@@ -113,15 +124,12 @@ class Columns:
         return reason
 
     def _stale(self) -> str:
-        state = dict(self._con.execute("SELECT name, value FROM copy_state").fetchall())
-        if state.get("format") != FORMAT:
-            return f"its format is {state.get('format')}, not {FORMAT}"
+        state = self._read_state()
+        if state.format != FORMAT:
+            return f"its format is {state.format}, not {FORMAT}"
         marks = {mark for (mark,) in self._con.execute("SELECT mark FROM copy_marks").fetchall()}
         if not marks <= self._tail.starts():
             return "it was fed by another record, or by a later state of this one"
-        self._rows = {table: int(state[table]) for table in ROWS}
-        self._tombstones = int(state["tombstones"])
-        self._generations = msgspec.json.decode(state["generations"], type=dict[str, str])
         there = self._tail.marks()
         if any(self._rows[table] > there.rows[table] for table in ROWS) or self._tombstones > there.tombstones:
             return "the record stands at an earlier state"
@@ -144,7 +152,7 @@ class Columns:
         self._rows, self._tombstones, self._generations = dict.fromkeys(ROWS, 0), 0, {}
         # What was deleted before the first row is copied needs no deleting here.
         self._tombstones = self._tail.marks().tombstones
-        con.execute("INSERT INTO copy_state VALUES ('format', ?)", [FORMAT])
+        con.execute("INSERT INTO copy_state VALUES ('')")
         if self.mark:
             con.execute("INSERT INTO copy_marks VALUES (?)", [self.mark])
         self._write_state()
@@ -214,7 +222,7 @@ class Columns:
                 self._con.execute("COMMIT")
             except BaseException:
                 self._con.execute("ROLLBACK")
-                self._reload_state()
+                self._read_state()
                 raise
         finally:
             tail.end()
@@ -233,15 +241,29 @@ class Columns:
                 self._con.execute(f"DELETE FROM {table}")
                 self._insert(table, self._tail.small(table))
         self._generations = there.generations
+        if any(name == "events" and row > self._rows["events"] for _, name, row in tombstones):
+            self._feed.clear()  # it may hold what has been deleted since
         copied = 0
         for table in ROWS if reached else ():
             low, high = self._rows[table], there.rows[table]
             if high > low:
-                rows = self._tail.after(table, low, high, limit)
+                rows, reached_id = self._rows_after(table, low, high, limit)
                 self._insert(table, rows)
-                self._rows[table] = high if len(rows) < limit else int(str(rows[-1][0]))
+                self._rows[table] = reached_id
                 copied += len(rows)
         return copied + len(tombstones)
+
+    def _rows_after(self, table: str, low: int, high: int, limit: int) -> tuple[list[Row], int]:
+        """The next rows beyond `low`, and up to which id they are all there are."""
+        fed = self._feed.first(low) if table == "events" else None
+        if fed == low + 1:
+            rows = self._feed.take(high, limit)
+            if rows:
+                return rows, int(str(rows[-1][0]))
+        elif fed is not None:
+            high = min(high, fed - 1)
+        rows = self._tail.after(table, low, high, limit)
+        return rows, high if len(rows) < limit else int(str(rows[-1][0]))
 
     def _bury(self, tombstones: list[tuple[int, str, int]]) -> None:
         """Take away rows that were deleted or changed; copy the changed ones again."""
@@ -273,13 +295,15 @@ class Columns:
 
     def _mend(self, rows: list[Row]) -> list[tuple[int, str]]:
         """Judge the rows that came out with a NULL where the record has something. (id, reason) of the lost ones."""
-        by_id = {int(str(row[0])): row for row in rows}
-        low, high = min(by_id), max(by_id)
+        low, high = rows[0][0], rows[-1][0]  # in the order of their ids
         found = self._con.execute(
             "SELECT id, props IS NULL, created_at IS NULL FROM events "
             "WHERE id BETWEEN ? AND ? AND (props IS NULL OR created_at IS NULL)",
             [low, high],
         ).fetchall()
+        if not found:
+            return []
+        by_id = {row[0]: row for row in rows}
         problems, sound = [], []
         for row_id, no_props, no_time in found:
             row = by_id.get(row_id)
@@ -303,16 +327,14 @@ class Columns:
     # --- state ------------------------------------------------------------------------------------
 
     def _write_state(self) -> None:
-        state = {table: str(at) for table, at in self._rows.items()}
-        state["tombstones"] = str(self._tombstones)
-        state["generations"] = msgspec.json.encode(self._generations).decode()
-        self._con.executemany("INSERT OR REPLACE INTO copy_state VALUES (?, ?)", [list(pair) for pair in state.items()])
+        state = State(FORMAT, self._rows, self._tombstones, self._generations)
+        self._con.execute("UPDATE copy_state SET state = ?", [_encode(state).decode()])
 
-    def _reload_state(self) -> None:
-        state = dict(self._con.execute("SELECT name, value FROM copy_state").fetchall())
-        self._rows = {table: int(state[table]) for table in ROWS}
-        self._tombstones = int(state["tombstones"])
-        self._generations = msgspec.json.decode(state["generations"], type=dict[str, str])
+    def _read_state(self) -> State:
+        ((text,),) = self._con.execute("SELECT state FROM copy_state").fetchall()
+        state = msgspec.json.decode(text, type=State)
+        self._rows, self._tombstones, self._generations = state.rows, state.tombstones, state.generations
+        return state
 
     def _publish(self) -> None:
         rows = self._rows

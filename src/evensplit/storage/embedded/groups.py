@@ -31,10 +31,13 @@ class Group(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of it: duplicates are positions in the group; results stand in the order of the operations."""
+    """What became of it: duplicates are positions in the group; results stand in the order of the operations.
+
+    The ids of the events kept follow one another from `first_id`; 0 where there are none."""
 
     seq: int
     error: str  # empty, or why nothing at all was kept
+    first_id: int
     duplicates: list[int]
     results: list[tuple[str, object]]  # ("ok", value), ("conflict", message) or ("error", message)
 
@@ -55,15 +58,15 @@ class Writer:
         con = self._con
         try:
             con.execute("BEGIN IMMEDIATE")
-            duplicates, results = self._store(group)
+            first_id, duplicates, results = self._store(group)
             con.execute("COMMIT")
         except (DatabaseError, OverflowError) as error:
             if con.in_transaction:
                 con.execute("ROLLBACK")
             self._ids.rollback()
-            return Outcome(group.seq, f"{type(error).__name__}: {error}", [], [])
+            return Outcome(group.seq, f"{type(error).__name__}: {error}", 0, [], [])
         self._ids.commit()
-        return Outcome(group.seq, "", duplicates, results)
+        return Outcome(group.seq, "", first_id, duplicates, results)
 
     def tend(self) -> None:
         """Housekeeping between groups: seal the log of message ids, forget old ones, trim the rejects."""
@@ -87,7 +90,7 @@ class Writer:
                 self._con.execute("ROLLBACK")
             self._ids = MessageIds(self._con)
 
-    def _store(self, group: Group) -> tuple[list[int], list[tuple[str, object]]]:
+    def _store(self, group: Group) -> tuple[int, list[int], list[tuple[str, object]]]:
         now = time.time()
         values, duplicates = group.values, []
         rejects = group.rejects
@@ -96,9 +99,11 @@ class Writer:
             if duplicates:
                 rejects = rejects + [_duplicate(values, position) for position in duplicates[:DUPLICATES_KEPT]]
                 values = _without(values, duplicates)
+        first = 0
         if values:
             last = self._insert_events(values)
-            self._arrived(int(now), last - len(values) // EVENT_COLUMNS + 1, last)
+            first = last - len(values) // EVENT_COLUMNS + 1
+            self._arrived(int(now), first, last)
         if group.links:
             self._con.executemany(
                 "INSERT INTO es_links (anonymous_id, user_id, linked_at) VALUES (?, ?, ?) "
@@ -114,7 +119,7 @@ class Writer:
             "INSERT INTO es_state (name, value) VALUES ('last_group', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1",
             (json.dumps([self._mark, group.seq, duplicates]),),
         )
-        return duplicates, results
+        return first, duplicates, results
 
     def _insert_events(self, values: list[str | None]) -> int:
         """Multi-row INSERTs in power-of-two chunks, so that few statements are ever prepared; the last id."""

@@ -3,6 +3,7 @@
 It ignores SIGTERM and SIGINT: the server decides when the last group has been sent.
 """
 
+import contextlib
 import json
 import signal
 import socket
@@ -22,13 +23,18 @@ def main(path: str, fd: str, mark: str, dedup_days: str) -> None:
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         writer = Writer(con, mark, int(dedup_days))
         channel.sendall(frames.pack(("ready", _last_group(con))))
-        unpacker = frames.Unpacker()
-        while data := channel.recv(1 << 20):
-            for message in unpacker.feed(data):
-                outcome = writer.apply(Group(*message))  # type: ignore[arg-type]
-                channel.sendall(frames.pack(tuple(outcome)))
-                writer.tend()
+        with contextlib.suppress(ConnectionError):  # the server was killed: what it had sent whole is committed
+            _follow(channel, writer)
     con.close()
+
+
+def _follow(channel: socket.socket, writer: Writer) -> None:
+    unpacker = frames.Unpacker()
+    while data := channel.recv(1 << 20):
+        for message in unpacker.feed(data):
+            outcome = writer.apply(Group(*message))  # type: ignore[arg-type]
+            channel.sendall(frames.pack(tuple(outcome)))
+            writer.tend()
 
 
 def _last_group(con: Connection) -> tuple[str, int, list[int]] | None:

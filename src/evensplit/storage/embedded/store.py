@@ -26,6 +26,7 @@ from evensplit.storage.base import (
     Written,
 )
 from evensplit.storage.embedded.columns import Columns
+from evensplit.storage.embedded.feed import Feed
 from evensplit.storage.embedded.lock import DirectoryLock
 from evensplit.storage.embedded.record import Connection, is_current, open_reader
 from evensplit.storage.embedded.tail import Row, Tail
@@ -64,8 +65,9 @@ class EmbeddedStore:
         self._lock = lock
         self._record = options.directory / RECORD
         self._mark = clock.random_bytes(16).hex()
+        self._feed = Feed()
         self._writer = WriterClient(
-            Settings(self._record, self._mark, options.dedup_days, options.queue_events, lock.fd)
+            Settings(self._record, self._mark, options.dedup_days, options.queue_events, lock.fd), self._feed
         )
         self._reader: Connection | None = None
         self._rows: Tail | None = None
@@ -109,7 +111,8 @@ class EmbeddedStore:
         await asyncio.get_running_loop().run_in_executor(self._syncing, self._load_columns)
 
     def _load_columns(self) -> None:
-        columns = Columns(self._options.directory / COPY, self._record, self._options.memory, self._options.threads)
+        options = self._options
+        columns = Columns(options.directory / COPY, self._record, self._feed, options.memory, options.threads)
         columns.open(self._mark)
         self._columns = columns
 

@@ -82,7 +82,7 @@ class Tail:
         rows: list[Row] = []
         for at in range(0, len(ids), 500):
             some = ids[at : at + 500]
-            rows += self._fetch(f"{ROWS[table]} WHERE id IN ({','.join('?' * len(some))})", tuple(some))
+            rows += self._fetch(f"{ROWS[table]} WHERE id IN ({','.join('?' * len(some))}) ORDER BY id", tuple(some))
         return rows
 
     def tombstones(self, low: int, limit: int) -> list[tuple[int, str, int]]:

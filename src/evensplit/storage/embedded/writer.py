@@ -19,6 +19,7 @@ import msgspec
 from evensplit.errors import Conflict, EvensplitError, Unavailable
 from evensplit.model.event import Batch, Kept
 from evensplit.storage.embedded import frames
+from evensplit.storage.embedded.feed import Feed
 from evensplit.storage.embedded.groups import EVENT_COLUMNS, Outcome
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,10 @@ class Pending:
         self.operations: list[tuple[str, list[tuple[object, ...]]]] = []
         self.batches: list[Settled] = []
         self.waiting: list[asyncio.Future[object]] = []
+
+    @property
+    def empty(self) -> bool:
+        return not self.batches and not self.waiting
 
     def frame(self) -> bytes:
         return frames.pack((self.seq, self.values, self.keys, self.links, self.rejects, self.operations))
@@ -108,8 +113,9 @@ class Settings(msgspec.Struct, frozen=True):
 class WriterClient(asyncio.Protocol):
     """Start with `await start()`; `append` and `ask` from the event loop's thread only."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, feed: Feed) -> None:
         self._settings = settings
+        self._feed = feed
         self._seq = 0
         self._gathering = Pending(0)
         self._queue: deque[Pending] = deque()
@@ -122,6 +128,7 @@ class WriterClient(asyncio.Protocol):
         self._idle: asyncio.Future[None] | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._stopping = False
+        self._scheduled = False
         self.starts = 0
 
     # --- what others call -------------------------------------------------------------------------
@@ -150,7 +157,7 @@ class WriterClient(asyncio.Protocol):
     async def stop(self) -> None:
         """Commit what was taken, then end the process."""
         self._stopping = True
-        if self._flight is not None or self._queue:
+        if self._flight is not None or self._queue or not self._gathering.empty:
             self._idle = asyncio.get_running_loop().create_future()
             await self._idle
         process = self._process
@@ -176,7 +183,9 @@ class WriterClient(asyncio.Protocol):
 
     def _push(self) -> None:
         if self._flight is None:
-            self._send()
+            if not self._scheduled:  # the requests that this turn of the loop has still to read come along
+                self._scheduled = True
+                asyncio.get_running_loop().call_soon(self._send)
         elif len(self._gathering.values) >= GROUP_EVENTS * EVENT_COLUMNS:
             self._queue.append(self._next_group())
 
@@ -188,11 +197,12 @@ class WriterClient(asyncio.Protocol):
 
     def _send(self) -> None:
         """Put the next group in flight, if there is one and the writer is there."""
+        self._scheduled = False
         transport = self._transport
-        if transport is None:
+        if transport is None or self._flight is not None:
             return
         group = self._queue.popleft() if self._queue else self._gathering
-        if not group.batches and not group.waiting:
+        if group.empty:
             if self._idle is not None and not self._idle.done():
                 self._idle.set_result(None)
             return
@@ -210,6 +220,8 @@ class WriterClient(asyncio.Protocol):
             log.error("a group was not written: %s", outcome.error)
             group.fail(Unavailable("the record could not be written; nothing was taken"))
         else:
+            if group.values and not outcome.duplicates:
+                self._feed.put(outcome.first_id, group.values)
             group.settle(outcome.duplicates, outcome.results)
         self._send()
 

@@ -1,0 +1,22 @@
+"""What people configured: experiments, weights, assignments as they were stored, links, keys.
+
+Written once on SQLAlchemy Core, handed as text to the `CatalogStore` port. Not here: deciding anything.
+"""
+
+from evensplit.storage.base import CatalogStore
+from evensplit.storage.catalog.assignments import Assignments
+from evensplit.storage.catalog.experiments import Experiments
+from evensplit.storage.catalog.keys import KeyRing
+from evensplit.storage.catalog.links import Links
+
+__all__ = ["Catalog"]
+
+
+class Catalog(Experiments):
+    """Experiments directly; the rest by name: `assignments`, `links`, `keys`."""
+
+    def __init__(self, store: CatalogStore) -> None:
+        super().__init__(store)
+        self.assignments = Assignments(store)
+        self.links = Links(store)
+        self.keys = KeyRing(store)
