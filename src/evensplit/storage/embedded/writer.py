@@ -5,6 +5,7 @@ whether the group in flight was committed: if so it is answered, if not it is se
 """
 
 import asyncio
+import itertools
 import logging
 import socket
 import subprocess
@@ -310,7 +311,7 @@ class WriterClient(asyncio.Protocol):
 
     async def _respawn(self) -> None:
         delay = 0.05
-        while True:
+        for tries in itertools.count(1):
             if self._process is not None:
                 await asyncio.to_thread(self._process.wait)
             try:
@@ -318,9 +319,10 @@ class WriterClient(asyncio.Protocol):
                 return
             except (EvensplitError, OSError) as error:
                 log.error("the writer process cannot be started: %s", error)
-                self._fail_all()
-                if self._stopping:
-                    return
+                if tries >= ATTEMPTS:
+                    self._fail_all()
+                    if self._stopping:
+                        return
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5.0)
 
