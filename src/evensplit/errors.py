@@ -105,6 +105,14 @@ class Rejected(Invalid):
         self.code = reason
 
 
+class InvalidReport(Invalid):
+    """A report that cannot be answered as asked; the code says which rule it breaks."""
+
+    def __init__(self, code: str, message: str, details: Sequence[object] = ()) -> None:
+        super().__init__(message, details)
+        self.code = code
+
+
 class TooManyRequests(EvensplitError):
     code = "too_many_requests"
     status = 429

@@ -48,7 +48,7 @@ class KeyRing:
     def __init__(self, store: CatalogStore) -> None:
         self._store = store
 
-    def keys(self) -> list[Key]:
+    def all(self) -> list[Key]:
         """All of them, revoked ones too, oldest first."""
         return [
             Key(
@@ -81,11 +81,11 @@ class KeyRing:
             await self._store.write([compiled(insert(es_keys).values(**row))])
         except Conflict as error:
             raise Conflict("this key is there already") from error
-        return text, next(found for found in self.keys() if found.hash == row["hash"])
+        return text, next(found for found in self.all() if found.hash == row["hash"])
 
     async def fix(self, kind: Kind, key: str) -> None:
         """Put a key in force that was fixed beforehand, unless it is there. A revoked one stays revoked."""
-        if key_hash(key) not in {found.hash for found in self.keys()}:
+        if key_hash(key) not in {found.hash for found in self.all()}:
             await self.create(kind, "fixed by the settings", key)
 
     async def revoke(self, key_id: int) -> None:

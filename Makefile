@@ -1,0 +1,65 @@
+# All there is to know: make serve, make demo, make test, make check, make bench.
+# Each sets up .venv by itself; nothing is needed but Python >= 3.11, make and the package index.
+#   make serve ARGS="--port 9000"      flags for the server (or EVENSPLIT_PORT=9000 make serve)
+#   make test ARGS="tests/unit -k trend"
+#   make PYTHON=python3.13 test
+
+# The first Python on the path that is new enough.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+# A stamp is named for what it was made from: a changed requirement makes a new one.
+RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
+DEV_STAMP := $(VENV)/.dev-$(shell cat requirements.txt requirements-dev.txt pyproject.toml | cksum | cut -d' ' -f1)
+
+.PHONY: help serve demo test check format bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '1,5p' Makefile
+
+serve: $(RUN_STAMP)
+	@exec $(BIN)/evensplit serve $(ARGS)
+
+demo: $(RUN_STAMP)
+	@exec $(BIN)/evensplit demo $(ARGS)
+
+# Unit tests first, then the documents, then whole servers.
+test: $(DEV_STAMP)
+	$(BIN)/pytest $(or $(ARGS),tests/unit tests/docs tests/system)
+
+check: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src bench tests
+	$(BIN)/lint-imports --no-logo
+
+format: $(DEV_STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(DEV_STAMP)
+	$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Evensplit needs Python 3.11 or newer; none was found. Name one: make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# pip compiles what it installs; our own sources are compiled here, so that the first start is a quick one.
+$(RUN_STAMP): | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m compileall -q src
+	@rm -f $(VENV)/.run-*
+	@touch $@
+
+$(DEV_STAMP): $(RUN_STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@rm -f $(VENV)/.dev-*
+	@touch $@

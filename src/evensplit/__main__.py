@@ -1,0 +1,5 @@
+"""`python -m evensplit` is the command line."""
+
+from evensplit.cli import main
+
+main()

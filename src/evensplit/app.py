@@ -1,0 +1,147 @@
+"""The one place that wires everything: settings in, a running product out. What each part does stands in its room."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+import uvloop
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.openapi import OpenAPIConfig
+
+from evensplit.api import routes as api_routes
+from evensplit.api.capture import Hot
+from evensplit.errors import StartError
+from evensplit.experiments.assignments import Assigner
+from evensplit.settings import Settings
+from evensplit.storage.catalog import Catalog
+from evensplit.storage.embedded.store import EmbeddedStore, Options
+from evensplit.web.guard import Keys
+from evensplit.web.responses import EXCEPTION_HANDLERS, ASGIApp
+
+GRACE = 20  # seconds that open requests have to end after SIGTERM
+
+log = logging.getLogger("evensplit")
+
+
+class Services:
+    """What the routes need of the running product."""
+
+    def __init__(self, settings: Settings, store: EmbeddedStore) -> None:
+        self.settings = settings
+        self.store = store
+        self.catalog = Catalog(store)
+        self.assigner = Assigner(self.catalog, store)
+        self.keys = Keys()
+        self.read_keys()
+
+    def read_keys(self) -> None:
+        """Take up the keys as they stand in the catalog; called after every change of them."""
+        self.keys.replace((key.hash, key.kind) for key in self.catalog.keys.all() if key.revoked_at is None)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Services]:
+    """The product over its data directory, without a server. Raises DirectoryOwned if another process has it."""
+    options = Options(
+        directory=Path(settings.data),
+        owner=f"http://{settings.host}:{settings.port}",
+        dedup_days=settings.dedup_days,
+        queue_events=settings.queue_events,
+        memory=settings.duckdb_memory or "25%",
+        threads=settings.threads,
+    )
+    store = await EmbeddedStore.open(options)
+    try:
+        yield Services(settings, store)
+    finally:
+        await store.close()
+
+
+def routes(services: Services) -> ASGIApp:
+    """Every route that is not hot. Who may pass has been decided before (`api.capture`)."""
+    return Litestar(
+        route_handlers=api_routes.HANDLERS,
+        state=State({"services": services}),
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=OpenAPIConfig(title="Evensplit", version="1", path="/schema", enabled_endpoints=set()),
+        request_max_body_size=services.settings.max_body_bytes,
+        logging_config=None,
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Run the server until SIGTERM or SIGINT; what was taken is committed before it returns."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    async with opened(settings) as services:
+        await _first_keys(services)
+        server = _Server(
+            uvicorn.Config(
+                Hot(services, routes(services)),
+                host=settings.host,
+                port=settings.port,
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                log_level=max(logging.WARNING, logging.getLevelName(settings.log_level.upper())),
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=GRACE,
+                backlog=2048,
+            )
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        try:
+            await server.serve()
+        except SystemExit as exit_:  # uvicorn says by it that it could not listen
+            raise StartError(f"cannot listen on {settings.host}:{settings.port}") from exit_
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, told to stop by us: it would send itself the signal again at the end, and the exit code would be 143."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+    def _log_started_message(self, listeners: object) -> None:
+        sockets = [s for server in self.servers for s in server.sockets]
+        host, port = sockets[0].getsockname()[:2]
+        say(f"Evensplit listens on http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+async def _first_keys(services: Services) -> None:
+    """Keys fixed by the settings are put in force; an empty catalog gets one of each, printed this once."""
+    ring, settings = services.catalog.keys, services.settings
+    fixed = {"write": settings.write_key, "secret": settings.secret_key}
+    first = not ring.all()
+    for kind in ("write", "secret"):
+        text = fixed[kind]
+        if text:
+            await ring.fix(kind, text)
+        elif first:
+            text, _ = await ring.create(kind, "first start")
+            say(f"{kind:>6} key: {text}   (shown this once)")
+    services.read_keys()
+
+
+def say(text: str) -> None:
+    """A line for whoever started us."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,57 @@
+"""An experiment's results as tables to read. Every figure comes from the reply; nothing is computed here."""
+
+import click
+
+from evensplit.cli import tables
+from evensplit.cli.tables import number
+from evensplit.experiments.results import ComparisonNumbers, MetricResult, Results, SampleRatio
+from evensplit.stats.estimate import Interval, NotEnough
+
+
+def show(results: Results) -> None:
+    users = ", ".join(f"{name} {count:,}" for name, count in results.users.items())
+    click.echo(f"{results.experiment}: {users or 'no users'} (control: {results.control})")
+    click.echo(f"split: {_split(results.srm)}")
+    for metric in results.metrics:
+        _show_metric(metric, results.alpha)
+    for warning in results.warnings:
+        click.echo(f"note: {warning.message}")
+
+
+def _split(srm: SampleRatio) -> str:
+    if isinstance(srm.unknown, NotEnough):
+        return f"unknown: {srm.unknown.message}"
+    return f"{srm.verdict} (chi-squared {number(srm.chi2, 5)}, p {number(srm.p_value)})"
+
+
+def _show_metric(metric: MetricResult, alpha: float) -> None:
+    shape = f", {metric.shape} per {metric.unit}" if metric.shape and metric.unit else ""
+    click.echo(f"\n{metric.metric} ({metric.role}{shape})")
+    if isinstance(metric.unknown, NotEnough):
+        click.echo(f"unknown: {metric.unknown.message}")
+        return
+    tables.show(
+        ("variant", "n", "mean", "sum"),
+        [(v.variant, number(v.n), number(v.mean, 6), number(v.sum, 6)) for v in metric.variants],
+    )
+    level = f"{100 * (1 - alpha):.4g}%"
+    for comparison in metric.comparisons:
+        click.echo(f"{comparison.variant} against {comparison.versus}: {_against(comparison, level)}")
+
+
+def _against(comparison: ComparisonNumbers, level: str) -> str:
+    if isinstance(comparison.unknown, NotEnough):
+        return f"unknown: {comparison.unknown.message}"
+    parts = [f"difference {_interval(comparison.difference)}", f"lift {_interval(comparison.lift, '%')}"]
+    p_value = f"p {number(comparison.p_value)}"
+    if isinstance(comparison.adjusted_p_value, float):
+        p_value += f" (adjusted {number(comparison.adjusted_p_value)})"
+    return ", ".join([*parts, f"{p_value} ({comparison.method}, {level} intervals)"])
+
+
+def _interval(interval: Interval | None, unit: str = "") -> str:
+    if interval is None:
+        return "unknown"
+    scale = 100 if unit else 1
+    low, high = number(interval.lower * scale), number(interval.upper * scale)
+    return f"{number(interval.estimate * scale)}{unit} [{low}{unit}, {high}{unit}]"

@@ -1,0 +1,1 @@
+"""Where users, variants, metrics and statistics meet."""

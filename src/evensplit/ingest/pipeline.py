@@ -1,0 +1,259 @@
+"""From the body of a request to the batch that the store keeps: `STEPS`, one a stored value, in this order.
+
+A step takes the event as it was sent and gives the value to store, or refuses the event with one of
+`reasons.REFUSED`; what it notes about an accepted event it adds to `Arrival.notes`. Reading the forms of a body is
+`forms`, reading one event is `sent`, keeping the batch is the store.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from evensplit.errors import InvalidJson, Rejected
+from evensplit.ingest import forms, identity, message_keys, slices, timestamps
+from evensplit.ingest.sent import ABSENT, MAX_DEPTH, Sent
+from evensplit.ingest.timestamps import Arrival
+from evensplit.model.event import Batch, Reject
+
+MAX_EVENTS = 10_000
+MAX_EVENT_TYPE = 200
+MAX_ID = 512
+MAX_MESSAGE_ID = 128
+MAX_PROPERTIES = 64 * 1024
+KEPT_OF_REJECT = 4 * 1024
+
+# Skipping over properties has checked their grammar; what it does not look at is UTF-8, depth and the size of numbers.
+# Only a number with an exponent or with very many digits can be too big for a 64-bit float.
+_EXPONENT = re.compile("e[0-9+]")  # in two, because a pattern that begins with one letter is searched ten times as fast
+_EXPONENT_E = re.compile("E[0-9+]")
+_DIGITS = re.compile("[0-9]{200}")
+
+
+class Note(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What is told about the event at `index` of the request.
+
+    `status` is `rejected` (not stored), `duplicate` (stored before) or `accepted` (stored, and yet `reason` is worth
+    knowing: `reasons.NOTED`).
+    """
+
+    index: int
+    status: str
+    reason: str | None = None
+    message: str | None = None
+
+
+class Reading(msgspec.Struct):
+    """`positions[i]` is the index in the request of the batch's event `i`, `linked[i]` that of its link `i`."""
+
+    batch: Batch
+    positions: Sequence[int]
+    notes: list[Note]
+    single: bool
+    linked: list[int] = []
+
+    @property
+    def rejected(self) -> int:
+        return sum(note.status == "rejected" for note in self.notes)
+
+
+# --- the steps ------------------------------------------------------------------------------------
+
+
+def event_type(sent: Sent, arrival: Arrival) -> str:
+    name = sent.event_type
+    if not name:
+        raise Rejected("missing_event_type", "event_type is required, 1 to 200 characters of text")
+    if len(name) > MAX_EVENT_TYPE:
+        raise Rejected("event_type_too_long", f"event_type has {len(name)} characters; {MAX_EVENT_TYPE} at most")
+    if "\0" in name:
+        raise Rejected("invalid_text", "event_type holds a NUL character")
+    return name
+
+
+def user_id(sent: Sent, arrival: Arrival) -> str | None:
+    """The user; the visitor where no user is known."""
+    if sent.user_id is not None and (known := identifier(sent.user_id, "user_id")):
+        return known
+    return None if sent.anonymous_id is None else identifier(sent.anonymous_id, "anonymous_id")
+
+
+def session_id(sent: Sent, arrival: Arrival) -> str | None:
+    return None if sent.session_id is None else identifier(sent.session_id, "session_id")
+
+
+def properties(sent: Sent, arrival: Arrival) -> str | None:
+    """The object's own text: digits, order of keys and duplicates stay as they were sent."""
+    if sent.properties is ABSENT:
+        return None
+    text = str(sent.properties, "utf-8")
+    if text[0] != "{":
+        if text == "null":
+            return None
+        raise Rejected("properties_not_object", "properties is an object")
+    if len(text) > MAX_PROPERTIES // 4 and len(sent.properties) > MAX_PROPERTIES:
+        raise Rejected("properties_too_large", f"properties take {len(sent.properties)} bytes; 65536 at most")
+    if "[" in text or text.find("{", 1) > 0:
+        _check_depth(text)
+    if _EXPONENT.search(text) or ("E" in text and _EXPONENT_E.search(text)) or _DIGITS.search(text):
+        _check_numbers(text)
+    return text
+
+
+def _check_depth(text: str) -> None:
+    """Raises Rejected properties_too_deep."""
+    # Counting opening brackets, those in strings too, shows nearly every object to be shallow enough.
+    if text.count("{") + text.count("[") > MAX_DEPTH and slices.depth(text, MAX_DEPTH) > MAX_DEPTH:
+        raise Rejected("properties_too_deep", f"properties nest more than {MAX_DEPTH} deep")
+
+
+def _check_numbers(text: str) -> None:
+    """Raises Rejected invalid_number where JSON `text` holds a number that is not finite as a 64-bit float."""
+    try:
+        msgspec.json.decode(text)
+    except msgspec.ValidationError:
+        raise Rejected("invalid_number", "properties hold a number beyond the range of a 64-bit float") from None
+    if slices.overlong_number(text):
+        raise Rejected("invalid_number", "properties hold a number beyond the range of a 64-bit float")
+
+
+def created_at(sent: Sent, arrival: Arrival) -> str:
+    """When it happened, by the sender's clock as far as that can be trusted; else when it arrived."""
+    if sent.timestamp is None:
+        return arrival.text
+    if arrival.skew_ms:
+        arrival.notes.append(("corrected", f"the sender's clock was off: the time was moved by {arrival.skew_ms} ms"))
+    return timestamps.to_record(sent.timestamp, arrival)
+
+
+def message_key(sent: Sent, arrival: Arrival) -> bytes | None:
+    if not sent.message_id:
+        return None
+    return message_keys.event_key(message_id(sent.message_id))
+
+
+def link(sent: Sent, arrival: Arrival) -> tuple[str, str] | None:
+    """(visitor, user) where the event names both and both are somebody."""
+    if not sent.anonymous_id or not sent.user_id:
+        return None
+    visitor = identifier(sent.anonymous_id, "anonymous_id")
+    known = identifier(sent.user_id, "user_id")
+    if not visitor or not known or visitor == known:
+        return None
+    for one in (visitor, known):
+        if identity.is_placeholder(one):
+            arrival.notes.append(("link_refused", f"{one[:64]!r} stands for nobody: the ids were not linked"))
+            return None
+    return visitor, known
+
+
+def identifier(value: str | int, field: str) -> str | None:
+    """The id as text; None where it is empty. Raises Rejected invalid_user_id, invalid_text."""
+    text = value if isinstance(value, str) else str(value)
+    if len(text) > MAX_ID:
+        raise Rejected("invalid_user_id", f"{field} has more than {MAX_ID} characters")
+    if "\0" in text:
+        raise Rejected("invalid_text", f"{field} holds a NUL character")
+    return text or None
+
+
+def message_id(value: str | int) -> str:
+    """Raises Rejected message_id_too_long, invalid_text."""
+    text = value if isinstance(value, str) else str(value)
+    if len(text) > MAX_MESSAGE_ID:
+        raise Rejected("message_id_too_long", f"message_id has more than {MAX_MESSAGE_ID} characters")
+    if "\0" in text:
+        raise Rejected("invalid_text", "message_id holds a NUL character")
+    return text
+
+
+Column: TypeAlias = Callable[[Sent, Arrival], str | None]
+Step: TypeAlias = Callable[[Sent, Arrival], object]
+
+# The columns of `events`, in the order in which `Batch.values` holds them.
+COLUMNS: tuple[tuple[str, Column], ...] = (
+    ("event_type", event_type),
+    ("user_id", user_id),
+    ("session_id", session_id),
+    ("properties", properties),
+    ("created_at", created_at),
+)
+STEPS: tuple[tuple[str, Step], ...] = (
+    *COLUMNS,
+    ("message_key", message_key),
+    ("link", link),
+)
+
+# --- the run --------------------------------------------------------------------------------------
+
+
+def read(body: bytes, content_type: str, received_ms: int, max_events: int = MAX_EVENTS) -> Reading:
+    """The batch to store and what is to be told.
+
+    Raises InvalidJson for a body that is not JSON, TooLarge beyond `max_events`, Rejected for an unusable `sent_at`.
+    """
+    form = forms.read(body, content_type, max_events)
+    arrival = Arrival(received_ms, form.sent_at)
+    desk = Desk(form)
+    values, keys, links = desk.batch.values, desk.batch.keys, desk.batch.links
+    linked: list[int] = []
+    for position, sent in enumerate(form.events):
+        try:
+            if isinstance(sent, Rejected):
+                raise sent
+            row = [column(sent, arrival) for column in _COLUMNS]
+            key = message_key(sent, arrival)
+            tie = link(sent, arrival)
+        except Rejected as refused:
+            arrival.notes.clear()
+            desk.refuse(position, refused)
+            continue
+        values += row
+        keys.append(key)
+        if tie is not None:
+            links.append((*tie, row[-1] or ""))
+            linked.append(form.indexes[position])
+        if arrival.notes:
+            desk.note(position, arrival.notes)
+    if keys.count(None) == len(keys):
+        keys.clear()
+    return Reading(desk.batch, desk.positions(), desk.notes, form.single, linked)
+
+
+class Desk:
+    """Where notes and rejects of one request gather; the text of an event is cut out only when it is needed."""
+
+    def __init__(self, form: forms.Form) -> None:
+        self.form = form
+        self.batch = Batch()
+        self.notes: list[Note] = []
+        self._refused: set[int] = set()
+        self._pieces: list[bytes] | None = None
+
+    def positions(self) -> Sequence[int]:
+        """The indexes of the events that were not refused."""
+        if not self._refused:
+            return self.form.indexes
+        return [index for position, index in enumerate(self.form.indexes) if position not in self._refused]
+
+    def refuse(self, position: int, refused: Rejected) -> None:
+        if self.form.single and refused.code == "invalid_json":
+            raise InvalidJson(refused.message)
+        self._refused.add(position)
+        self._add(position, "rejected", refused.code, refused.message)
+
+    def note(self, position: int, notes: list[tuple[str, str]]) -> None:
+        for reason, message in notes:
+            self._add(position, "accepted", reason, message)
+        notes.clear()
+
+    def _add(self, position: int, status: str, reason: str, message: str) -> None:
+        if self._pieces is None:
+            self._pieces = self.form.cut()
+        text = self._pieces[position][:KEPT_OF_REJECT].decode("utf-8", "replace")
+        self.batch.rejects.append(Reject(reason, message, text))
+        self.notes.append(Note(self.form.indexes[position], status, reason, message))
+
+
+_COLUMNS = tuple(column for _, column in COLUMNS)

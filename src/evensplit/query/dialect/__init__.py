@@ -1,0 +1,13 @@
+"""All that the engines spell differently; `speak` picks the dialect of a store's engine."""
+
+from evensplit.query.dialect import duckdb
+from evensplit.query.dialect.base import Aggregates, Asks, Dialect, Form, Forms, Times, Values
+
+__all__ = ["Aggregates", "Asks", "Dialect", "Form", "Forms", "Times", "Values", "speak"]
+
+
+def speak(engine: str, forms: Forms) -> Dialect:
+    """The dialect of `EventStore.engine`; of properties without a form, anything is expected."""
+    if engine != "duckdb":
+        raise ValueError(f"no dialect for the engine {engine!r}")
+    return duckdb.dialect(forms)

@@ -1,0 +1,41 @@
+"""Aggregates in DuckDB. Sums are exact: of integers x * 2^e, so that no order of summing changes a digit.
+
+Doubles from 2^-12 to 2^29 share e = 64: their last bit is at least 2^-64, and 2^34 of them fit into 128 bits. All
+others are taken in bands of 32 binary orders, e = 60 - 32 * floor(log2|x| / 32).
+"""
+
+COMMON = "64"
+COMMON_FACTOR = "18446744073709551616.0"
+COMMON_LOW, COMMON_HIGH = "2.44140625e-4", "536870912.0"
+
+
+class DuckdbAggregates:
+    """Implements `dialect.base.Aggregates`."""
+
+    once = "MATERIALIZED"
+
+    def quantile(self, column: str, q: float) -> str:
+        return f"quantile_cont({column}, {q})"
+
+    def exponent(self, column: str) -> str:
+        return (
+            f"CASE WHEN abs({column}) BETWEEN {COMMON_LOW} AND {COMMON_HIGH} OR {column} = 0 THEN {COMMON} "
+            f"WHEN {column} IS NOT NULL THEN 60 - 32 * floor(log2(abs({column})) / 32)::INTEGER END"
+        )
+
+    def whole(self, column: str, exponent: str) -> str:
+        # In two factors: 2^e alone may be beyond the range of doubles.
+        scaled = f"{column} * pow(2.0, {exponent} // 2) * pow(2.0, {exponent} - {exponent} // 2)"
+        return f"CASE {exponent} WHEN {COMMON} THEN ({column} * {COMMON_FACTOR})::HUGEINT ELSE ({scaled})::HUGEINT END"
+
+    def unscaled(self, column: str, exponent: str) -> str:
+        return f"{column}::DOUBLE * pow(2.0, -({exponent} // 2)) * pow(2.0, {exponent} // 2 - {exponent})"
+
+    def bit(self, position: str) -> str:
+        return f"1::BIGINT << ({position})"
+
+    def union(self, bits: str) -> str:
+        return f"bit_or({bits})"
+
+    def has_bit(self, bits: str, position: int) -> str:
+        return f"{bits} & {1 << position} <> 0"

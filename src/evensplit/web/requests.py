@@ -1,0 +1,56 @@
+"""Reads the body of a request, whole and within a bound, whatever its headers claim. What it means is not for here."""
+
+import asyncio
+from collections.abc import Mapping
+
+from evensplit.errors import TooLarge
+from evensplit.ingest.body import MAX_BYTES, decoded
+from evensplit.web.responses import Receive
+
+# From here on reading is worth a thread: the others must not wait for it. A small compressed body may be a large one.
+LARGE = 256 * 1024
+LARGE_COMPRESSED = 16 * 1024
+
+
+class Disconnected(Exception):
+    """The client went away before its request was whole. Nothing is taken, nobody is told."""
+
+
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int = MAX_BYTES) -> bytes:
+    """The body without its Content-Encoding. Raises TooLarge beyond `most` bytes, before or after, and Disconnected."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body") or message["type"] != "http.request":
+        body = await _rest(message, receive, headers, most)
+    if len(body) > most:
+        raise _too_large(most)
+    encoding = headers.get(b"content-encoding")
+    if encoding is None:
+        return body
+    if len(body) < LARGE_COMPRESSED:
+        return decoded(body, encoding.decode("latin-1"), most)
+    return await asyncio.to_thread(decoded, body, encoding.decode("latin-1"), most)
+
+
+async def _rest(message: Mapping[str, object], receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:
+    claimed = headers.get(b"content-length", b"")
+    if claimed.isdigit() and int(claimed[:20]) > most:
+        raise _too_large(most)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] != "http.request":
+            raise Disconnected
+        part = message.get("body", b"")
+        assert isinstance(part, bytes)
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+        message = await receive()
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"the body has more than {most} bytes")

@@ -1,0 +1,1 @@
+"""Black-box tests: real server processes, real SQLite files, nothing imported from the product."""

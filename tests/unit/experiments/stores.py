@@ -1,0 +1,176 @@
+"""A small store for tests: the record's real schema in SQLite, the columns in DuckDB, both ports over them."""
+
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from evensplit.errors import Conflict
+from evensplit.model.event import Batch, Kept
+from evensplit.storage.base import (
+    NewAssignment,
+    NewMetric,
+    Statement,
+    StoredAssignment,
+    StoredEvent,
+    Value,
+    Watermark,
+    Written,
+)
+from evensplit.storage.migrate import migrate
+
+COLUMNS = """
+CREATE TABLE events (id BIGINT, event_type VARCHAR, user_id VARCHAR, session_id VARCHAR, props VARIANT,
+    created_at TIMESTAMP);
+CREATE TABLE ab_assignments (id BIGINT, user_id VARCHAR, test_id BIGINT, variant_id BIGINT, assigned_at TIMESTAMP);
+CREATE TABLE ab_metrics (id BIGINT, test_id BIGINT, variant_id BIGINT, metric_name VARCHAR, value DOUBLE,
+    created_at TIMESTAMP, user_id VARCHAR);
+CREATE TABLE es_links (id BIGINT, anonymous_id VARCHAR, user_id VARCHAR, linked_at TIMESTAMP);
+"""
+COPIED = {
+    "ab_assignments": "SELECT id, user_id, test_id, variant_id, assigned_at FROM ab_assignments",
+    "ab_metrics": "SELECT m.id, test_id, variant_id, metric_name, value, created_at, u.user_id FROM ab_metrics m"
+    " LEFT JOIN es_metric_users u ON u.metric_id = m.id",
+    "es_links": "SELECT id, anonymous_id, user_id, linked_at FROM es_links",
+}
+_template: dict[str, Path] = {}
+
+
+def record(folder: Path) -> Path:
+    """A record of its own; the migrations run once, then the file is copied."""
+    path = folder / "analytics.db"
+    if "path" not in _template:
+        migrate(path)
+        kept = folder.parent / "template.db"
+        with sqlite3.connect(path) as con:
+            con.execute("VACUUM INTO ?", (str(kept),))
+        _template["path"] = kept
+    else:
+        shutil.copy(_template["path"], path)
+    return path
+
+
+class SmallStore:
+    """Both ports over real engines, without the writer process, the groups and the incremental copy."""
+
+    engine = "duckdb"
+
+    def __init__(self, folder: Path) -> None:
+        self.record = sqlite3.connect(record(folder), isolation_level=None)
+        self.record.execute("PRAGMA foreign_keys = ON")
+        self.record.execute("PRAGMA synchronous = OFF")  # nothing here is about durability
+        self.columns = duckdb.connect(config={"threads": 2})
+        self.columns.execute(COLUMNS)
+        self.reads = 0
+        self.events: list[tuple[int, str, str | None, str, str]] = []
+
+    def close(self) -> None:
+        self.record.close()
+        self.columns.close()
+
+    # --- the catalog's port -----------------------------------------------------------------------
+
+    def read(self, statement: Statement) -> list[tuple[Value, ...]]:
+        self.reads += 1
+        return self.record.execute(*statement).fetchall()
+
+    async def write(self, statements: Sequence[Statement]) -> list[Written]:
+        self.record.execute("BEGIN IMMEDIATE")
+        try:
+            written = [self._run(statement) for statement in statements]
+        except sqlite3.IntegrityError as error:
+            self.record.execute("ROLLBACK")
+            raise Conflict(str(error)) from error
+        except BaseException:
+            self.record.execute("ROLLBACK")
+            raise
+        self.record.execute("COMMIT")
+        return written
+
+    def _run(self, statement: Statement) -> Written:
+        cursor = self.record.execute(*statement)
+        rows = cursor.fetchall() if cursor.description else []
+        return Written(rows, cursor.lastrowid or 0, cursor.rowcount)
+
+    async def assign(self, rows: Sequence[NewAssignment]) -> list[StoredAssignment]:
+        found = []
+        for row in rows:
+            sql = "INSERT OR IGNORE INTO ab_assignments (user_id, test_id, variant_id, assigned_at) VALUES (?, ?, ?, ?)"
+            try:
+                cursor = self.record.execute(sql, (row.user_id, row.test_id, row.variant_id, row.assigned_at))
+            except sqlite3.IntegrityError as error:
+                raise Conflict(str(error)) from error
+            (stored,) = self.record.execute(
+                "SELECT variant_id, assigned_at FROM ab_assignments WHERE user_id = ? AND test_id = ?",
+                (row.user_id, row.test_id),
+            ).fetchall()
+            found.append(StoredAssignment(row.user_id, row.test_id, stored[0], stored[1], cursor.rowcount == 1))
+        return found
+
+    # --- the events' port -------------------------------------------------------------------------
+
+    async def append(self, batch: Batch) -> Kept:
+        self.record.executemany(
+            "INSERT INTO es_links (anonymous_id, user_id, linked_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            batch.links,
+        )
+        return Kept([])
+
+    async def append_metrics(self, rows: Sequence[NewMetric], rejects: Batch) -> Kept:
+        for row in rows:
+            self.metric(row)
+        return Kept([])
+
+    async def fresh(self) -> Watermark:
+        """Copy everything anew: the tables of a test are small."""
+        for table, sql in COPIED.items():
+            self.columns.execute(f"DELETE FROM {table}")
+            rows = self.record.execute(sql).fetchall()
+            if rows:
+                self._fill(table, rows)
+        self.columns.execute("DELETE FROM events")
+        if self.events:
+            self._fill("events", self.events, "(?, ?, ?, NULL, ?::JSON::VARIANT, ?)")
+        return self.watermark()
+
+    async def query(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        return self.columns.execute(sql, list(values)).fetchall()
+
+    async def events_by_id(self, ids: Sequence[int]) -> list[StoredEvent]:
+        wanted = set(ids)
+        return [
+            StoredEvent(id_, event_type, user_id, None, properties, at)
+            for id_, event_type, user_id, properties, at in self.events
+            if id_ in wanted
+        ]
+
+    # --- filling ----------------------------------------------------------------------------------
+
+    def watermark(self) -> Watermark:
+        events, assignments, metrics = (
+            self.columns.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchall()[0][0]
+            for table in ("events", "ab_assignments", "ab_metrics")
+        )
+        return Watermark(events, assignments, metrics, 0, "test")
+
+    def metric(self, row: NewMetric) -> None:
+        cursor = self.record.execute(
+            "INSERT INTO ab_metrics (test_id, variant_id, metric_name, value, created_at) VALUES (?, ?, ?, ?, ?)",
+            (row.test_id, row.variant_id, row.metric_name, row.value, row.created_at),
+        )
+        if row.user_id is not None:
+            self.record.execute("INSERT INTO es_metric_users VALUES (?, ?)", (cursor.lastrowid, row.user_id))
+
+    def event(self, event_type: str, user_id: str | None, at: str, properties: str = "{}") -> None:
+        self.events.append((len(self.events) + 1, event_type, user_id, properties, at))
+
+    def _fill(self, table: str, rows: Sequence[tuple[object, ...]], marks: str = "") -> None:
+        row = marks or "(" + ", ".join("?" * len(rows[0])) + ")"
+        for start in range(0, len(rows), 1000):
+            chunk = rows[start : start + 1000]
+            self.columns.execute(
+                f"INSERT INTO {table} VALUES {', '.join([row] * len(chunk))}", [value for row in chunk for value in row]
+            )

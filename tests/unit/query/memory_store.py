@@ -1,0 +1,76 @@
+"""An event store over DuckDB in memory, with the tables of the columnar copy: for the tests of this folder."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import duckdb
+import msgspec
+
+from evensplit.model.event import Batch, Kept
+from evensplit.storage.base import NewMetric, Watermark
+
+EPOCH = datetime(1970, 1, 1)
+TABLES = """
+CREATE TABLE events (id BIGINT, event_type VARCHAR, user_id VARCHAR, session_id VARCHAR, props VARIANT,
+    created_at TIMESTAMP);
+CREATE TABLE es_links (id BIGINT, anonymous_id VARCHAR, user_id VARCHAR, linked_at TIMESTAMP);
+"""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One row; `at` in milliseconds since 1970-01-01 UTC, `properties` as JSON text."""
+
+    event_type: str
+    at: int
+    properties: str | None = "{}"
+    user_id: str | None = None
+    session_id: str | None = None
+
+
+class MemoryStore:
+    """Implements `storage.base.EventStore`, appending aside. `asked` keeps the statements."""
+
+    engine = "duckdb"
+
+    def __init__(self, path: str = ":memory:") -> None:
+        self.connection = duckdb.connect(path)
+        self.connection.execute(TABLES)
+        self.asked: list[tuple[str, list[object]]] = []
+        self.tombstones = 0
+        self._id = 0
+
+    def put(self, *events: Event) -> None:
+        """Store them with the next ids."""
+        rows = []
+        for event in events:
+            self._id += 1
+            at = EPOCH + timedelta(milliseconds=event.at)
+            rows.append([self._id, event.event_type, event.user_id, event.session_id, event.properties, at])
+        if rows:
+            self.connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?::JSON::VARIANT, ?)", rows)
+
+    def link(self, anonymous_id: str, user_id: str, at: int) -> None:
+        """State that the two are one person."""
+        self.connection.execute(
+            "INSERT INTO es_links SELECT count(*) + 1, ?, ?, ? FROM es_links",
+            [anonymous_id, user_id, EPOCH + timedelta(milliseconds=at)],
+        )
+
+    async def append(self, batch: Batch) -> Kept:
+        raise NotImplementedError
+
+    async def append_metrics(self, rows: Sequence[NewMetric], rejects: Batch) -> Kept:
+        raise NotImplementedError
+
+    async def fresh(self) -> Watermark:
+        return Watermark(self._id, 0, 0, self.tombstones, "mark")
+
+    async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+        self.asked.append((sql, list(values)))
+        return self.connection.cursor().execute(sql, list(values)).fetchall()
+
+
+def properties(**values: object) -> str:
+    """JSON text."""
+    return json.dumps(values, ensure_ascii=False)

@@ -1,0 +1,147 @@
+"""Trends over generated events, held against the oracle: random measures, filters, breakdowns, zones, intervals."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evensplit.model.report import read_trend
+from evensplit.query.run import run
+from tests.unit.query import trend_oracle
+from tests.unit.query.memory_store import Event, MemoryStore
+
+NOW = 1_900_000_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Asia/Kathmandu", "America/Havana"]
+# Days around changes of the clock: Berlin both ways, New York, São Paulo at midnight both ways, Havana, and a plain one.
+DAYS = ["2026-03-29", "2026-10-25", "2026-11-01", "2018-11-04", "2018-02-18", "2026-03-08", "2026-06-15"]
+VALUES = [
+    '"DE"', '"FR"', '""', '"$other"', '"5"', "5", "5.0", "5e0", "true", "false", '"true"', "null", "0.1", "0.2", "-0.0",
+    "0", "1e21", "1e-7", "123456789012345680000", "9007199254740993", "18446744073709551615", "-3.25", "1e300", "5e-324",
+    "[1,2]", "[1.0,\"1.0]\"]", '{"b":1.0,"a":"x"}', "{}", '"e"', '"é\'\\"%_"', '"a\\u0000b"', '"\\ud83e\\udd84"', '"12.0"',
+]  # fmt: skip
+PROPERTIES = ["p", "q", "a.b", ["deep", "p"], "@event_type", "@user_id"]
+NUMERIC = ["sum", "avg", "min", "max", "median", "p90", "p99"]
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> str:
+    parts = [f'"{name}":{draw(st.sampled_from(VALUES))}' for name in ("p", "q", "a.b") if draw(st.booleans())]
+    if draw(st.booleans()):
+        parts.append(f'"deep":{{"p":{draw(st.sampled_from(VALUES))}}}')
+    return "{" + ",".join(parts) + "}"
+
+
+def loaded(raw: str) -> Any:
+    return json.loads(raw)
+
+
+SCALARS = st.sampled_from([loaded(v) for v in VALUES if v[0] not in "[{n"])
+TEXTS = SCALARS.filter(lambda value: isinstance(value, str))
+NUMBERS = SCALARS.filter(lambda value: not isinstance(value, str | bool))
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> dict[str, Any]:
+    found: dict[str, Any] = {"property": draw(st.sampled_from(PROPERTIES))}
+    kind = draw(st.sampled_from(["one", "many", "text", "order", "between", "set", "matches"]))
+    if kind == "set":
+        return found | {"op": draw(st.sampled_from(["is_set", "is_not_set"]))}
+    if kind == "one":
+        return found | {"op": draw(st.sampled_from(["eq", "ne"])), "value": draw(SCALARS)}
+    if kind == "many":
+        return found | {"op": draw(st.sampled_from(["in", "not_in"])), "value": draw(st.lists(SCALARS, max_size=3))}
+    if kind == "matches":
+        return found | {"op": "matches", "value": draw(st.sampled_from(["^D", "5$", r"\d+", "a.b", "[{]", "é|e"]))}
+    values = draw(st.sampled_from([TEXTS, NUMBERS]))
+    if kind == "order":
+        return found | {"op": draw(st.sampled_from(["gt", "gte", "lt", "lte"])), "value": draw(values)}
+    if kind == "between":
+        return found | {"op": "between", "value": [draw(values), draw(values)]}
+    ops = st.sampled_from(["contains", "not_contains", "starts_with", "ends_with"])
+    return found | {"op": draw(ops), "value": draw(st.sampled_from(["D", "5", "", "e", ".", "%", "true", "[", 5, 1e21]))}
+
+
+FILTERS = st.lists(
+    st.recursive(
+        comparisons(),
+        lambda parts: st.builds(
+            lambda name, of: {name: of}, st.sampled_from(["all", "any"]), st.lists(parts, max_size=3)
+        ),
+        max_leaves=3,
+    ),
+    max_size=2,
+)
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> tuple[dict[str, Any], datetime, datetime]:
+    zone, first = draw(st.sampled_from(ZONES)), datetime.fromisoformat(draw(st.sampled_from(DAYS)))
+    since = first - timedelta(days=draw(st.integers(0, 2)), hours=draw(st.sampled_from([0, 0, 0, 7])))
+    until = first + timedelta(days=draw(st.integers(1, 3)))
+    low, high = (at.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for at in (since, until))
+    measure = draw(st.sampled_from(["count", "count", "users", "users", "sessions", "distinct", *NUMERIC]))
+    series: dict[str, Any] = {
+        "event": {"event_type": draw(st.sampled_from(["view", "buy", "@any"])), "filters": draw(FILTERS)},
+        "measure": measure,
+    }
+    if measure in NUMERIC or measure == "distinct":
+        series["property"] = draw(st.sampled_from(PROPERTIES[: 4 if measure in NUMERIC else 6]))
+    split = st.builds(lambda name, limit: {"property": name, "limit": limit}, st.sampled_from(PROPERTIES), st.integers(1, 3))
+    report = {
+        "series": [series],
+        "since": low.isoformat(),
+        "until": high.isoformat(),
+        "timezone": zone,
+        "interval": draw(st.sampled_from(["hour", "day", "day", "week", "month"])),
+        "week_start": draw(st.sampled_from(["monday", "sunday"])),
+        "filters": draw(FILTERS),
+        "breakdown": draw(st.lists(split, max_size=2)),
+        "cumulative": draw(st.booleans()),
+    }
+    return report, low, high
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[dict[str, Any], datetime, datetime, list[Event]]:
+    report, low, high = draw(reports())
+    first, last = (int((at - EPOCH) / timedelta(milliseconds=1)) for at in (low, high))
+    hours = st.integers(-2, (last - first) // 3_600_000 + 2).map(lambda n: first + n * 3_600_000)
+    times = st.builds(lambda at, off: at + off, hours, st.sampled_from([0, 0, -1, 1, 1_800_000, 123_456]))
+    event = st.builds(
+        Event,
+        event_type=st.sampled_from(["view", "buy"]),
+        at=times,
+        properties=st.one_of(documents(), documents(), documents(), st.none()),
+        user_id=st.sampled_from(["u1", "u2", "u3", None]),
+        session_id=st.sampled_from(["s1", "s2", None]),
+    )
+    return report, low, high, draw(st.lists(event, max_size=25))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(cases())
+def test_a_trend_is_what_counting_by_hand_gives(case: tuple[dict[str, Any], datetime, datetime, list[Event]]) -> None:
+    report, low, high, events = case
+    store = MemoryStore()
+    store.put(*events)
+    answer = asyncio.run(run(store, read_trend(json.dumps(report)), NOW))
+    buckets, expected = trend_oracle.trend(events, report, low, high)
+    assert answer.buckets == buckets
+    found = {
+        tuple(trend_oracle.OTHER if rest else value for value, rest in zip(s.breakdown, s.rest, strict=True)): s
+        for s in answer.series
+    }
+    assert set(found) == set(expected)
+    interpolated = report["series"][0]["measure"] in ("median", "p90", "p99")
+    for place, (values, total) in expected.items():
+        numbers, wanted = [*found[place].values, found[place].total], [*values, total]
+        if interpolated:
+            assert [n is None for n in numbers] == [n is None for n in wanted], place
+            numbers, wanted = [n or 0 for n in numbers], [pytest.approx(n or 0, rel=1e-9) for n in wanted]
+        assert numbers == wanted, place
