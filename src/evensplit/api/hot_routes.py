@@ -6,7 +6,6 @@ import msgspec
 
 from evensplit.api.capture import CaptureReply
 from evensplit.api.evaluate import MOST_USERS
-from evensplit.experiments.assignments import AssignmentReply
 
 Id = Annotated[str, msgspec.Meta(max_length=512)] | int
 
@@ -60,15 +59,28 @@ class AskMany(msgspec.Struct):
     user_ids: Annotated[list[Id], msgspec.Meta(max_length=MOST_USERS)]
 
 
-class ManyAssignments(msgspec.Struct):
-    assignments: list[AssignmentReply]
+class Assigned(msgspec.Struct):
+    """The user's variant; where it is null, `reason` says why: not_running, stopped or no_variant."""
+
+    experiment: str
+    user_id: str
+    variant: str | None
+    variant_id: int | None
+    payload: Any
+    assigned_at: str | None
+    new: bool
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class ManyAssigned(msgspec.Struct):
+    assignments: list[Assigned]
 
 
 def hot_paths() -> tuple[dict[str, Any], dict[str, Any]]:
     """The path items, and the schemas they refer to."""
-    kinds = [NewEvent, list[NewEvent], Events, NewValue, list[NewValue], AskOne, AskMany, CaptureReply, AssignmentReply]
+    kinds = [NewEvent, list[NewEvent], Events, NewValue, list[NewValue], AskOne, AskMany, CaptureReply, Assigned]
     (event, events, wrapped, value, values, one, many, kept, assignment, assignments), schemas = (
-        msgspec.json.schema_components([*kinds, ManyAssignments], ref_template="#/components/schemas/{name}")
+        msgspec.json.schema_components([*kinds, ManyAssigned], ref_template="#/components/schemas/{name}")
     )
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     lines = {"application/x-ndjson": {"schema": {"type": "string", "description": "One event a line."}}}

@@ -4,7 +4,9 @@ import importlib
 import sys
 
 import click
+import msgspec
 
+import evensplit
 from evensplit.errors import EvensplitError, StartError
 
 # name: the file it stands in, and what `evensplit --help` says of it (without importing that file)
@@ -44,7 +46,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Every option of a command can also be set by the variable that its help names.",
 )
-@click.version_option(package_name="evensplit", message="%(version)s")
+@click.version_option(evensplit.__version__, message="%(version)s")
 def root() -> None:
     """Product analytics and A/B tests that a team runs itself."""
 
@@ -55,9 +57,15 @@ def main() -> None:
         root(prog_name="evensplit")
     except EvensplitError as error:
         click.echo(f"evensplit: {error.message}", err=True)
-        for detail in error.details:
-            click.echo(f"  {detail}", err=True)
+        for detail in error.details[1:]:  # the message has the first
+            click.echo(f"  {_said(detail)}", err=True)
         sys.exit(error.exit_code if isinstance(error, StartError) else 1)
     except BrokenPipeError:  # `evensplit export | head`
         sys.stderr.close()
         sys.exit(1)
+
+
+def _said(detail: object) -> str:
+    """A fault as `field: message`, whether it was found here or told by a server."""
+    fault = msgspec.to_builtins(detail)
+    return f"{fault.get('field')}: {fault.get('message')}" if isinstance(fault, dict) else str(fault)

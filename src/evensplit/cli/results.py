@@ -46,7 +46,10 @@ def _against(comparison: ComparisonNumbers, level: str) -> str:
     p_value = f"p {number(comparison.p_value)}"
     if isinstance(comparison.adjusted_p_value, float):
         p_value += f" (adjusted {number(comparison.adjusted_p_value)})"
-    return ", ".join([*parts, f"{p_value} ({comparison.method}, {level} intervals)"])
+    method = comparison.method or ""
+    if isinstance(comparison.degrees_of_freedom, float):
+        method += f", {comparison.degrees_of_freedom:.2f} degrees of freedom"
+    return ", ".join([*parts, f"{p_value} ({method}, {level} intervals)"])
 
 
 def _interval(interval: Interval | None, unit: str = "") -> str:

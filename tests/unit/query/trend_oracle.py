@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,12 @@ from tests.unit.query.memory_store import Event
 Found = dict[tuple[str | None, ...], tuple[list[Any], Any]]
 OTHER = "(the rest)"
 STEP = timedelta(minutes=15)  # every offset and every edge is a multiple of it in the zones that are drawn
+
+
+def zone(name: str) -> ZoneInfo:
+    """From the tzdata package: the machine's own rules may be older."""
+    with resources.files("tzdata.zoneinfo").joinpath(*name.split("/")).open("rb") as file:
+        return ZoneInfo.from_file(file)
 
 
 def text(value: Any) -> str | None:
@@ -138,13 +145,15 @@ def measured(events: Sequence[Event], measure: str, of: str | Sequence[str] | No
     return low + (high - low) * (place - math.floor(place))
 
 
-def trend(events: Sequence[Event], report: Mapping[str, Any], since: datetime, until: datetime) -> tuple[list[str], Found]:
+def trend(
+    events: Sequence[Event], report: Mapping[str, Any], since: datetime, until: datetime
+) -> tuple[list[str], Found]:
     """Buckets and lines of a report with one series; `since` and `until` are aware."""
-    zone, interval, week_start = ZoneInfo(report["timezone"]), report["interval"], report["week_start"]
+    tz, interval, week_start = zone(report["timezone"]), report["interval"], report["week_start"]
     buckets: list[str] = []
     at = since
     while at < until:
-        name = label(at.astimezone(zone), interval, week_start)
+        name = label(at.astimezone(tz), interval, week_start)
         if name not in buckets:
             buckets.append(name)
         at += STEP
@@ -155,7 +164,7 @@ def trend(events: Sequence[Event], report: Mapping[str, Any], since: datetime, u
         if not since <= moment < until or series["event"]["event_type"] not in ("@any", event.event_type):
             continue
         if all(passes(event, filter_) for filter_ in [*report["filters"], *series["event"]["filters"]]):
-            chosen.append((label(moment.astimezone(zone), interval, week_start), event))
+            chosen.append((label(moment.astimezone(tz), interval, week_start), event))
     measure, of = series["measure"], series.get("property")
     kept = [ranked(chosen, split, measure, of) for split in report["breakdown"]]
     lines: defaultdict[tuple[str | None, ...], list[tuple[str, Event]]] = defaultdict(list)
@@ -177,9 +186,7 @@ def line(
     return values, measured([event for _, event in events], measure, of)
 
 
-def ranked(
-    chosen: Sequence[tuple[str, Event]], split: Mapping[str, Any], measure: str, of: Any
-) -> list[str | None]:
+def ranked(chosen: Sequence[tuple[str, Event]], split: Mapping[str, Any], measure: str, of: Any) -> list[str | None]:
     """The first values of a property by total; ties by text, not set last."""
     parts: defaultdict[str | None, list[Event]] = defaultdict(list)
     for _, event in chosen:
