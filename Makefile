@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements.txt requirements-dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help serve demo test check format bench clean
+.PHONY: help serve demo test check format docs bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,10 @@ check: $(DEV_STAMP)
 format: $(DEV_STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The pages that are made from the code.
+docs: $(DEV_STAMP)
+	$(BIN)/python -m tests.docs.generated
 
 bench: $(DEV_STAMP)
 	$(BIN)/python -m bench $(ARGS)

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.system import record
-from tests.system.client import Client
-from tests.system.server import Server
+for module in ("client", "record", "server", "traffic"):
+    pytest.register_assert_rewrite(f"tests.system.{module}")
+
+from tests.system import record  # noqa: E402  (after the rewriting of its asserts was asked for)
+from tests.system.client import Client  # noqa: E402
+from tests.system.server import Server  # noqa: E402
 
 MEMORY_GROWTH = 256 * 2**20  # bytes that abuse may leave behind in caches and heaps
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 import uvloop
@@ -66,6 +67,10 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
 
 def routes(services: Services) -> ASGIApp:
     """Every route that is not hot. Who may pass has been decided before (`api.capture`)."""
+    return cast(ASGIApp, _litestar(services))
+
+
+def _litestar(services: Services) -> Litestar:
     return Litestar(
         route_handlers=api_routes.HANDLERS,
         state=State({"services": services}),

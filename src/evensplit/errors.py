@@ -113,6 +113,30 @@ class InvalidReport(Invalid):
         self.code = code
 
 
+class SqlNotAllowed(Invalid):
+    """A statement that names something outside the allowlist, or that could outgrow the machine."""
+
+    code = "sql_not_allowed"
+
+
+class SqlFailed(Invalid):
+    """The engine could not read or run the statement; the message is the engine's."""
+
+    code = "sql_error"
+
+
+class SqlTimeout(Invalid):
+    """The statement ran longer than it may."""
+
+    code = "sql_timeout"
+
+
+class SqlTooLarge(Invalid):
+    """The statement needed more memory, or its answer is larger, than it may be."""
+
+    code = "sql_too_large"
+
+
 class TooManyRequests(EvensplitError):
     code = "too_many_requests"
     status = 429

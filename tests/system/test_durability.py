@@ -5,7 +5,7 @@ import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def test_the_writer_alone_is_killed(new_server: MakeServer) -> None:
 
 def test_the_writer_is_stopped_for_a_while(new_server: MakeServer) -> None:
     """A writer that hangs (a stalled disk): capture waits or is refused, health still answers, nothing is lost."""
-    server = filled(new_server(), 100)
+    server = new_server().start()
     with Traffic(server, limit=30) as traffic:
         traffic.wait_for(200)
         writer = server.writer()
@@ -218,31 +218,40 @@ CHANGES = {
         "INSERT INTO events (event_type, user_id) VALUES ('plain', 'x'), ('plain', NULL), ('plain', 'y')",
         f"INSERT INTO events (event_type, properties, created_at) VALUES ('old', {NEW}, '2026-02-03 04:05:06')",
     ],
-    "inserted below": [
-        "DELETE FROM events WHERE id IN (5, 6, 7)",
-        "INSERT INTO events (id, event_type, user_id) VALUES (6, 'again', 'z')",
-    ],
     "moved": ["UPDATE events SET id = id + 100000 WHERE id % 13 = 0"],
-    "replaced": ["INSERT OR REPLACE INTO events (id, event_type, user_id) VALUES (10, 'replaced', 'q')"],
+    "an id used again": [
+        "DELETE FROM events WHERE id IN (SELECT id FROM events LIMIT 3 OFFSET 5)",
+        "INSERT INTO events (id, event_type, user_id) SELECT min(id) + 5, 'again', 'z' FROM events",
+    ],
+    "replaced": ["INSERT OR REPLACE INTO events (id, event_type) SELECT min(id) + 9, 'replaced' FROM events"],
 }
 
 
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all changes: each finds what the ones before it left."""
+    server = Server(tmp_path_factory.mktemp("changed") / "data").start()
+    yield server
+    server.close()
+
+
 @pytest.mark.parametrize("running", [True, False], ids=["while it runs", "while it is down"])
-def test_changes_by_another_program(new_server: MakeServer, running: bool) -> None:
-    for name, statements in CHANGES.items():
-        server = filled(new_server(name.replace(" ", "-")), 1000)
-        record.report_equals_record(server)
-        if not running:
-            assert server.stop() == 0
-        record.write(server.record, *statements)
-        if not running:
-            server.start()
-            record.report_equals_record(server)
-        equal_soon(server)
-        with server.client() as api:
-            api.capture(event("one more", 3))
-        record.report_equals_record(server)
-        server.close()
+@pytest.mark.parametrize("change", CHANGES)
+def test_changes_by_another_program(changed: Server, change: str, running: bool) -> None:
+    with changed.client() as api:
+        api.capture([event(f"{change} {running} {n}", n) for n in range(1000)])
+    record.report_equals_record(changed)
+    if running:
+        record.write(changed.record, *CHANGES[change])
+        equal_soon(changed)
+    else:
+        assert changed.stop() == 0
+        record.write(changed.record, *CHANGES[change])
+        changed.start()
+        record.report_equals_record(changed)
+    with changed.client() as api:
+        api.capture(event(f"after {change} {running}", 3))
+    record.report_equals_record(changed)
 
 
 def test_assignments_and_metrics_of_another_program(new_server: MakeServer) -> None:

@@ -5,6 +5,7 @@ Who may pass is decided here for all requests. What a body means is read in `ing
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
@@ -76,6 +77,8 @@ RequestHeaders: TypeAlias = dict[bytes, bytes]
 Handler: TypeAlias = Callable[[Scope, Receive, Send, RequestHeaders], Awaitable[None]]
 Table: TypeAlias = dict[str, Handler]
 
+log = logging.getLogger("evensplit.capture")
+
 LARGE_LOOKUP = 8 * 1024  # bytes of metric values whose look-ups are worth a thread
 NOTHING_KEPT = Kept([])
 
@@ -117,7 +120,6 @@ class Hot:
         table = self._tables.get(path)
         if table is None:
             table = self._table(path)
-        cors = table is not None and "OPTIONS" in table and b"origin" in headers
         try:
             self._hosts.check(headers)
             handler = self._guarded if table is None else table.get(scope["method"])
@@ -127,7 +129,8 @@ class Hot:
         except Disconnected:
             return
         except Exception as error:
-            await responses.send_error(send, error, cors)
+            is_open = table is not None and "OPTIONS" in table
+            await responses.send_error(send, error, cors=is_open and b"origin" in headers)
 
     def _table(self, path: str) -> Table | None:
         """The methods of a hot route other than by its plain path; None for everything else."""
@@ -155,7 +158,10 @@ class Hot:
         batch = reading.batch
         kept = await services.store.append(batch) if batch.values or batch.rejects else NOTHING_KEPT
         if batch.links:
-            reading.notes += await self._without_effect(reading)
+            try:
+                reading.notes += await self._without_effect(reading)
+            except Exception as error:  # the events are on disk: nothing may be told as if they were not
+                log.warning("links of a stored request could not be looked up", exc_info=error)
         cors = b"origin" in headers
         if not reading.notes and not kept.duplicates and reading.single:  # the commonest reply of all is ready
             await send(_ONE_STARTED[cors])

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 import evensplit
-from evensplit.errors import EvensplitError, StartError
+from evensplit.errors import DirectoryOwned, EvensplitError, StartError
 
 # name: the file it stands in, and what `evensplit --help` says of it (without importing that file)
 COMMANDS = {
@@ -59,6 +59,8 @@ def main() -> None:
         click.echo(f"evensplit: {error.message}", err=True)
         for detail in error.details[1:]:  # the message has the first
             click.echo(f"  {_said(detail)}", err=True)
+        if isinstance(error, DirectoryOwned):
+            click.echo("  ask that server instead: --url http://... --key es_s_...", err=True)
         sys.exit(error.exit_code if isinstance(error, StartError) else 1)
     except BrokenPipeError:  # `evensplit export | head`
         sys.stderr.close()

@@ -165,7 +165,8 @@ async def _moments(
 
 
 def _whole(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    assert isinstance(value, int), value
+    return value
 
 
 def _number(value: object) -> float:

@@ -10,7 +10,7 @@ from evensplit.model.metric import Mean, Metric, Proportion, Recorded
 from evensplit.model.report import ANY
 from evensplit.query import ranges
 from evensplit.query.as_of import AsOf
-from evensplit.query.conditions import AllOf, Condition, Source, source, understood
+from evensplit.query.conditions import AllOf, Condition, Field, Source, source, understood
 from evensplit.query.dialect import Dialect
 from evensplit.query.fragment import Fragment, join
 from evensplit.query.run import check_patterns
@@ -31,9 +31,7 @@ def selection(metric: Proportion | Mean) -> Selection:
     event = metric.event
     at = f"metric {metric.name!r}"
     condition = understood(event.filters, f"{at}: filters", _instant) if event.filters else AllOf(())
-    of = (
-        source(metric.property, f"{at}: property") if isinstance(metric, Mean) and metric.property is not None else None
-    )
+    of = _property(metric, at) if isinstance(metric, Mean) else None
     return Selection(None if event.event_type == ANY else event.event_type, condition, of)
 
 
@@ -50,6 +48,15 @@ async def check(store: EventStore, metrics: Iterable[Metric]) -> None:
     """Raises InvalidReport for a metric that could not be computed: its filters, its property, its patterns."""
     chosen = [selection(metric) for metric in metrics if not isinstance(metric, Recorded)]
     await check_patterns(store, [each.condition for each in chosen])
+
+
+def _property(metric: Mean, at: str) -> Source | None:
+    if metric.property is None:
+        return None
+    of = source(metric.property, f"{at}: property")
+    if isinstance(of, Field) and metric.aggregate != "distinct":
+        raise InvalidReport("not_a_number", f"{at}: {metric.property!r} is no number, {metric.aggregate!r} needs one")
+    return of
 
 
 def _instant(text: str, field: str) -> int:

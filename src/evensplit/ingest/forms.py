@@ -5,6 +5,7 @@ one bad event never costs the others.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -43,6 +44,12 @@ _array_decoder = msgspec.json.Decoder(list[Sent])
 _object_decoder = msgspec.json.Decoder(Envelope)
 
 
+@lru_cache(256)
+def is_lines(content_type: str) -> bool:
+    """Whether that Content-Type names one event a line."""
+    return content_type.partition(";")[0].strip().lower() in LINES
+
+
 def read(body: bytes, content_type: str, most: int) -> Form:
     """Raises InvalidJson where the body as a whole is not JSON, TooLarge beyond `most` events."""
     if body.startswith(b"\xef\xbb\xbf"):
@@ -53,7 +60,7 @@ def read(body: bytes, content_type: str, most: int) -> Form:
         head = body[:1]
     if head == b"[":  # no line of NDJSON begins so
         return _array(body, most)
-    if content_type and content_type.partition(";")[0].strip().lower() in LINES:
+    if content_type and is_lines(content_type):
         return _lines(body, most)
     if head == b"{":
         return _object(body, most)

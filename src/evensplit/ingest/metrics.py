@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from evensplit.errors import InvalidJson, Rejected, UnknownExperiment
 from evensplit.ingest import message_keys, pipeline, sent, slices, timestamps
-from evensplit.ingest.forms import LINES
+from evensplit.ingest.forms import is_lines
 from evensplit.ingest.pipeline import KEPT_OF_REJECT, Note
 from evensplit.ingest.sent import ABSENT
 from evensplit.ingest.timestamps import Arrival
@@ -100,7 +100,7 @@ def _pieces(body: bytes, content_type: str, most: int) -> tuple[list[bytes], Seq
     if body.startswith(b"["):
         pieces = slices.elements(body, most)
         return pieces, range(len(pieces)), False
-    if content_type.partition(";")[0].strip().lower() in LINES:
+    if is_lines(content_type):
         found = list(slices.lines(body, most))
         return [line for _, line in found], [number for number, _ in found], False
     return [body], (0,), True

@@ -9,7 +9,8 @@ import binascii
 import msgspec
 
 from evensplit.errors import InvalidReport
-from evensplit.storage.base import EventStore, Watermark
+from evensplit.query.reading import Reading
+from evensplit.storage.base import Watermark
 
 FORM = 1
 
@@ -49,7 +50,7 @@ def decode(text: str) -> Watermark:
     return _read(text)[0]
 
 
-async def settle(store: EventStore, text: str | None) -> AsOf:
+async def settle(store: Reading, text: str | None) -> AsOf:
     """Now (everything acknowledged so far) or the moment of `text`. Raises `invalid_as_of`."""
     asked = None if text is None else _read(text)
     fresh = await store.fresh()

@@ -5,7 +5,7 @@ from typing import cast
 import msgspec
 
 from evensplit.query.dialect import speak
-from evensplit.storage.base import EventStore
+from evensplit.query.reading import Reading
 
 LOOKED_AT = 50_000  # events
 MOST_PROPERTIES = 1_000
@@ -51,7 +51,7 @@ class PropertyUses(msgspec.Struct, frozen=True):
     complete: bool
 
 
-async def event_types(store: EventStore) -> EventTypes:
+async def event_types(store: Reading) -> EventTypes:
     """Every type of event with its count and the times of its first and last event."""
     await store.fresh()
     shown = speak(store.engine, {}).times.shown
@@ -63,7 +63,7 @@ async def event_types(store: EventStore) -> EventTypes:
     return EventTypes([EventType(*row) for row in rows])
 
 
-async def properties(store: EventStore, event_type: str | None = None) -> PropertyUses:
+async def properties(store: Reading, event_type: str | None = None) -> PropertyUses:
     """The properties of that type's newest 50,000 events (None: of any type)."""
     watermark = await store.fresh()
     dialect = speak(store.engine, {})

@@ -10,8 +10,8 @@ from evensplit.errors import InvalidReport
 from evensplit.query import ranges
 from evensplit.query.dialect import speak
 from evensplit.query.fragment import Fragment, fill, join
+from evensplit.query.reading import Reading
 from evensplit.query.zones import zone
-from evensplit.storage.base import EventStore
 
 MOST = 1_000
 
@@ -46,7 +46,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
     id: int
 
 
-async def page(store: EventStore, asked: EventFilter, now_ms: int) -> EventPage:
+async def page(store: Reading, asked: EventFilter, now_ms: int) -> EventPage:
     """The page after the cursor. Raises InvalidReport: `invalid_limit`, `invalid_cursor`, `invalid_time`."""
     if not 1 <= asked.limit <= MOST:
         raise InvalidReport("invalid_limit", f"limit {asked.limit} is not from 1 to {MOST}")

@@ -3,21 +3,22 @@
 Looked up once for an event type and a property, then only among the events that came since. Kept in memory.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
 import msgspec
 
 from evensplit.query.as_of import AsOf
 from evensplit.query.conditions import Property
-from evensplit.query.dialect import Form, Forms, speak
-from evensplit.storage.base import EventStore
+from evensplit.query.dialect import MIXED, TEXT, Form, Forms, speak
+from evensplit.query.reading import Reading
 
 MOST_KEPT = 10_000
 
 
 class Kinds(msgspec.Struct, frozen=True):
-    """Which kinds occur among the events up to an id, as of a state of deletions."""
+    """Which kinds occur among the events up to an id, as of a state of deletions; and magnitudes of numbers but 0."""
 
     events: int
     tombstones: int
@@ -25,20 +26,56 @@ class Kinds(msgspec.Struct, frozen=True):
     numbers: bool = False
     texts: bool = False
     nested: bool = False
+    least: float | None = None
+    greatest: float | None = None
 
     @property
     def form(self) -> Form:
         """The narrowest form that covers them."""
         if self.nested or (self.numbers and self.texts):
-            return "mixed"
-        return "number" if self.numbers else "text"
+            return MIXED
+        return Form("number", _exponent(self.least, self.greatest)) if self.numbers else TEXT
+
+    def and_then(self, up_to: int, row: Sequence[object]) -> "Kinds":
+        """With those of the events that came since, as `Asks.kinds` tells them."""
+        numbers, texts, nested, least, greatest = row
+        lows = [x for x in (self.least, least) if isinstance(x, float)]
+        highs = [x for x in (self.greatest, greatest) if isinstance(x, float)]
+        return Kinds(
+            up_to,
+            self.tombstones,
+            self.mark,
+            self.numbers or bool(numbers),
+            self.texts or bool(texts),
+            self.nested or bool(nested),
+            min(lows, default=None),
+            max(highs, default=None),
+        )
+
+
+def distrust(store: Reading, event_type: str | None, properties: Iterable[Property]) -> None:
+    """From now on expect anything of them."""
+    kept = _kept.setdefault(store, {})
+    for of in set(properties):
+        known = kept.get((event_type, of))
+        if known is not None:
+            kept[event_type, of] = msgspec.structs.replace(known, numbers=True, nested=True)
+
+
+def _exponent(least: float | None, greatest: float | None) -> int | None:
+    """e such that all doubles of these magnitudes times 2^e are whole and below 2^95; None if there is none."""
+    if least is None or greatest is None:
+        return 0
+    (_, low), (_, high) = math.frexp(least), math.frexp(greatest)  # 2^(low - 1) <= least, greatest < 2^high
+    exponent = 53 - low  # a double in [2^(low - 1), 2^low) is a multiple of 2^(low - 53)
+    return exponent if high + exponent <= 95 and abs(exponent) <= 900 else None
 
 
 _Key = tuple[str | None, Property]
-_kept: WeakKeyDictionary[EventStore, dict[_Key, Kinds]] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[Reading, dict[_Key, Kinds]] = WeakKeyDictionary()
 
 
-async def forms(store: EventStore, event_type: str | None, properties: Iterable[Property], as_of: AsOf) -> Forms:
+async def forms(store: Reading, event_type: str | None, properties: Iterable[Property], as_of: AsOf) -> Forms:
     """The form of each property among events of that type (None: of any) that `as_of` covers."""
     kept = _kept.setdefault(store, {})
     nothing = Kinds(0, as_of.fresh.tombstones, as_of.fresh.mark)
@@ -56,11 +93,7 @@ async def forms(store: EventStore, event_type: str | None, properties: Iterable[
         question = speak(store.engine, {}).asks.kinds(event_type, paths, after, up_to)
         (row,) = await store.query(question.sql, question.values)
         for n, of in enumerate(paths):
-            numbers, texts, nested = (bool(seen) for seen in row[3 * n : 3 * n + 3])
-            old = found[of]
-            found[of] = Kinds(
-                up_to, old.tombstones, old.mark, old.numbers or numbers, old.texts or texts, old.nested or nested
-            )
+            found[of] = found[of].and_then(up_to, row[5 * n : 5 * n + 5])
     if len(kept) > MOST_KEPT:
         kept.clear()
     kept.update({(event_type, of): kinds for of, kinds in found.items()})

@@ -11,14 +11,14 @@ from evensplit.query.as_of import AsOf, encode, settle
 from evensplit.query.conditions import Condition, Property, patterns, sources
 from evensplit.query.dialect import speak
 from evensplit.query.edges import Buckets
-from evensplit.query.forms import forms
+from evensplit.query.forms import distrust, forms
 from evensplit.query.plan import SeriesPlan, TrendPlan, plan
+from evensplit.query.reading import Reading
 from evensplit.query.sql.trend import Question, trend_sql
 from evensplit.query.zones import zone
-from evensplit.storage.base import EventStore
 
 
-async def run(store: EventStore, report: Trend, now_ms: int, as_of: str | None = None) -> TrendAnswer:
+async def run(store: Reading, report: Trend, now_ms: int, as_of: str | None = None) -> TrendAnswer:
     """The answer at `as_of` (else the report's own, else everything acknowledged so far). Raises InvalidReport."""
     began = clock.now_ms()
     planned = plan(report, now_ms)
@@ -40,7 +40,7 @@ async def run(store: EventStore, report: Trend, now_ms: int, as_of: str | None =
     )
 
 
-async def check_patterns(store: EventStore, conditions: Sequence[Condition]) -> None:
+async def check_patterns(store: Reading, conditions: Sequence[Condition]) -> None:
     """Refuse what the engine cannot read: `invalid_regex`."""
     asked = sorted(frozenset().union(*map(patterns, conditions)))
     if not asked:
@@ -53,18 +53,32 @@ async def check_patterns(store: EventStore, conditions: Sequence[Condition]) -> 
 
 
 async def _ask(
-    store: EventStore, planned: TrendPlan, buckets: Buckets, moment: AsOf, known: Known
+    store: Reading, planned: TrendPlan, buckets: Buckets, moment: AsOf, known: Known
 ) -> tuple[list[Lines], Known]:
     """The lines of each series. Values that one series puts first stand first for those after it, too."""
     answered: list[Lines] = []
     for series in planned.series:
         question = Question(series, planned.splits, buckets, planned.report.cumulative, moment, known)
-        seen = await forms(store, series.event_type, _properties(planned, series), moment)
-        sql = trend_sql(question, speak(store.engine, seen))
-        rows = await store.query(sql.sql, sql.values)
+        rows = await _rows(store, question, _properties(planned, series))
         known = answer.learned(known, rows)
         answered.append(answer.lines(rows, series.measure, question.cumulative, len(buckets.edges), known))
     return answered, known
+
+
+async def _rows(store: Reading, question: Question, properties: Sequence[Property]) -> list[tuple[object, ...]]:
+    event_type = question.series.event_type
+    seen = await forms(store, event_type, properties, question.as_of)
+    sql = trend_sql(question, speak(store.engine, seen))
+    try:
+        return await store.query(sql.sql, sql.values)
+    except Exception:
+        # A scan may cast a value before it drops the row, and so fail at one that is not asked about (of another
+        # type of event, or newer). Such a property is looked at row by row from now on; other errors come again.
+        if all(form.kind != "number" for form in seen.values()):
+            raise
+    distrust(store, event_type, properties)
+    sql = trend_sql(question, speak(store.engine, {}))
+    return await store.query(sql.sql, sql.values)
 
 
 def _properties(planned: TrendPlan, series: SeriesPlan) -> list[Property]:

@@ -7,7 +7,7 @@ import msgspec
 
 from evensplit.query.dialect import speak
 from evensplit.query.fragment import Fragment, fill
-from evensplit.storage.base import EventStore
+from evensplit.query.reading import Reading
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -18,7 +18,7 @@ class Seen(msgspec.Struct, frozen=True):
     last_seen: str | None
 
 
-async def seen(store: EventStore, ids: Sequence[str]) -> Seen:
+async def seen(store: Reading, ids: Sequence[str]) -> Seen:
     """About the events that carry one of the ids: a user's own, and those linked to it."""
     await store.fresh()
     dialect = speak(store.engine, {})

@@ -21,6 +21,6 @@ def adjust(p_values: Sequence[float], correction: Correction) -> list[float]:
     else:
         lowest = 1.0
         for rank, position in reversed(list(enumerate(order, 1))):
-            lowest = min(lowest, p_values[position] * size / rank)
+            lowest = min(lowest, p_values[position] * (size / rank))
             adjusted[position] = lowest
     return adjusted

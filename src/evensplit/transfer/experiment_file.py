@@ -20,9 +20,10 @@ from evensplit.model.metric import Recorded
 from evensplit.storage.base import CatalogStore, EventStore, NewAssignment, NewMetric
 from evensplit.storage.catalog import Catalog
 from evensplit.transfer import cells, lines, tables
+from evensplit.transfer.faults import OTHER_VARIANT, Fault
 from evensplit.transfer.fields import Options
 from evensplit.transfer.files import Source, stream
-from evensplit.transfer.tables import Fault, Table
+from evensplit.transfer.tables import Table
 
 SHOWN = 10
 MOST_VARIANTS = 100  # more than this, and the column most likely holds something else
@@ -153,7 +154,7 @@ async def _fill(reading: "Reading", experiment: Experiment, seen: Seen, stores: 
         for row, stored in zip(rows, standing, strict=True):
             if stored.variant_id != ids[row.variant]:
                 message = f"user {row.user!r} has another variant in an earlier row"
-                loaded.refuse(Fault(row.line, "other_variant", message, ""))
+                loaded.refuse(Fault(row.line, OTHER_VARIANT, message, ""))
                 continue
             loaded.users[row.variant] += stored.new
             values += [

@@ -51,8 +51,8 @@ Progress = Callable[[int], None]
 
 def row(id_: int, event_type: str, user_id: str | None, session_id: str | None, at: str, properties: str | None) -> Row:
     """`at` is the record's text or RFC 3339."""
-    content = msgspec.json.encode((id_, event_type, user_id, session_id, at, properties))
     timestamp = at if at.endswith("Z") else at.replace(" ", "T") + "Z"
+    content = msgspec.json.encode((id_, event_type, user_id, session_id, timestamp, properties))
     return Row(event_type, user_id, session_id, timestamp, blake2b(content, digest_size=16).hexdigest(), properties)
 
 

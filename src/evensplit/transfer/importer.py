@@ -18,9 +18,9 @@ from evensplit.ingest import pipeline
 from evensplit.model.event import Batch, Reject
 from evensplit.storage.base import EventStore
 from evensplit.transfer import lines, tables
+from evensplit.transfer.faults import Fault
 from evensplit.transfer.fields import Assembly, Mapping, Options
 from evensplit.transfer.files import Source, stream
-from evensplit.transfer.tables import Fault
 
 SHOWN = 10  # bad lines that are named; the others are counted
 IN_FLIGHT = 3

@@ -8,9 +8,10 @@ import msgspec
 
 from evensplit.errors import Invalid
 from evensplit.transfer import cells
+from evensplit.transfer.faults import INVALID_ROW, Fault
 from evensplit.transfer.fields import ALIASES, FIELDS, Mapping, Options
 from evensplit.transfer.files import Source, Stream
-from evensplit.transfer.tables import Fault, Slab
+from evensplit.transfer.tables import Slab
 
 BLOCK = 512 * 1024
 LONGEST_LINE = 4 * 1024 * 1024
@@ -45,7 +46,7 @@ def blocks(data: Stream) -> Iterator[Block]:
             rest += read
             if len(rest) > LONGEST_LINE:
                 message = f"the line has more than {LONGEST_LINE:,} bytes"
-                fault = Fault(line, "invalid_row", message, rest[:4096].decode(errors="replace"))
+                fault = Fault(line, INVALID_ROW, message, rest[:4096].decode(errors="replace"))
                 rest = _after_line(data)
                 yield Block(b"", line, [fault], data.position)
                 line += 1

@@ -15,20 +15,12 @@ import msgspec
 
 from evensplit.errors import Invalid
 from evensplit.storage.parquet import ParquetFile
+from evensplit.transfer.faults import INVALID_ROW, Fault
 from evensplit.transfer.files import Source, Stream, stream
 
 SLAB = 4_000
 LONGEST_CELL = 4 * 1024 * 1024
 DELIMITERS = ",\t;|"
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """A row that could not be read: the line it stands on, why, and its beginning."""
-
-    line: int
-    reason: str
-    message: str
-    row: str
 
 
 class Slab(msgspec.Struct, frozen=True):
@@ -91,7 +83,7 @@ class _Csv:
             try:
                 rows.extend(islice(self._rows, SLAB))  # what was read before an error stays
             except csv.Error as error:
-                faults.append(Fault(self._rows.line_num, "invalid_row", f"the row is no CSV: {error}", ""))
+                faults.append(Fault(self._rows.line_num, INVALID_ROW, f"the row is no CSV: {error}", ""))
             if not rows and not faults:
                 return
             lines: Sequence[int] = range(start, start + len(rows))
@@ -148,5 +140,5 @@ def _straightened(
             places.append(line)
         elif row:
             message = f"the row has {len(row)} cells, the header has {width}"
-            faults.append(Fault(line, "invalid_row", message, ",".join(row)[:4096]))
+            faults.append(Fault(line, INVALID_ROW, message, ",".join(row)[:4096]))
     return straight, places, faults

@@ -113,10 +113,11 @@ class Hosts:
 
 
 def host_name(header: bytes) -> str:
-    """The name or address in a Host header, without port, brackets and final dot."""
+    """The name or address in a Host header, without port, brackets and final dot; empty where there is none."""
     text = header.decode("latin-1").strip().lower()
     if text.startswith("["):
-        return text[1:].partition("]")[0]
+        address, closed, _ = text[1:].partition("]")
+        return address if closed else ""
     return text.partition(":")[0].removesuffix(".")
 
 

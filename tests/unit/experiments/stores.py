@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,20 @@ class SmallStore:
         self.record = sqlite3.connect(record(folder), isolation_level=None)
         self.record.execute("PRAGMA foreign_keys = ON")
         self.record.execute("PRAGMA synchronous = OFF")  # nothing here is about durability
-        self.columns = duckdb.connect(config={"threads": 2})
-        self.columns.execute(COLUMNS)
         self.reads = 0
         self.events: list[tuple[int, str, str | None, str, str]] = []
 
+    @cached_property
+    def columns(self) -> "duckdb.DuckDBPyConnection":
+        """Opened when a test first asks something of it: most do not."""
+        con = duckdb.connect(config={"threads": 2})
+        con.execute(COLUMNS)
+        return con
+
     def close(self) -> None:
         self.record.close()
-        self.columns.close()
+        if "columns" in self.__dict__:
+            self.columns.close()
 
     # --- the catalog's port -----------------------------------------------------------------------
 

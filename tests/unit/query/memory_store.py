@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 import duckdb
 import msgspec
 
-from evensplit.model.event import Batch, Kept
-from evensplit.storage.base import NewMetric, Watermark
+from evensplit.storage.base import Watermark
 
 EPOCH = datetime(1970, 1, 1)
 TABLES = """
@@ -29,7 +28,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class MemoryStore:
-    """Implements `storage.base.EventStore`, appending aside. `asked` keeps the statements."""
+    """Implements `query.reading.Reading`. `asked` keeps the statements."""
 
     engine = "duckdb"
 
@@ -56,12 +55,6 @@ class MemoryStore:
             "INSERT INTO es_links SELECT count(*) + 1, ?, ?, ? FROM es_links",
             [anonymous_id, user_id, EPOCH + timedelta(milliseconds=at)],
         )
-
-    async def append(self, batch: Batch) -> Kept:
-        raise NotImplementedError
-
-    async def append_metrics(self, rows: Sequence[NewMetric], rejects: Batch) -> Kept:
-        raise NotImplementedError
 
     async def fresh(self) -> Watermark:
         return Watermark(self._id, 0, 0, self.tombstones, "mark")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from importlib import resources
+from operator import ge, gt, le, lt
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from tests.unit.query.memory_store import Event
 
 Found = dict[tuple[str | None, ...], tuple[list[Any], Any]]
 OTHER = "(the rest)"
+ORDERS: dict[str, Callable[[Any, Any], bool]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 STEP = timedelta(minutes=15)  # every offset and every edge is a multiple of it in the zones that are drawn
 
 
@@ -80,7 +82,8 @@ def passes(event: Event, filter_: Mapping[str, Any]) -> bool:
         return all(passes(event, part) for part in filter_["all"])
     if "any" in filter_:
         return any(passes(event, part) for part in filter_["any"])
-    value, op, wanted = value_of(event, filter_["property"]), filter_["op"], filter_.get("value")
+    value, op = value_of(event, filter_["property"]), filter_["op"]
+    wanted: Any = filter_.get("value")
     shown = text(value)
     if op in ("ne", "not_in", "not_contains", "is_not_set"):
         opposite = {"ne": "eq", "not_in": "in", "not_contains": "contains", "is_not_set": "is_set"}[op]
@@ -96,7 +99,7 @@ def passes(event: Event, filter_: Mapping[str, Any]) -> bool:
         if is_number(wanted) and not is_number(value):
             return False
         left, right = (float(value), float(wanted)) if is_number(wanted) else (shown, wanted)
-        return {"gt": left > right, "gte": left >= right, "lt": left < right, "lte": left <= right}[op]
+        return ORDERS[op](left, right)
     tests: dict[str, Callable[[], bool]] = {
         "eq": lambda: shown == text(wanted),
         "in": lambda: shown in [text(item) for item in wanted],

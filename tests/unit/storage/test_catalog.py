@@ -94,7 +94,9 @@ def test_a_name_is_there_once_and_nothing_is_half_written(catalog: Catalog, stor
     run(catalog.create(two("y")))
     with pytest.raises(Conflict, match="'x'"):
         patched(catalog, "y", b'{"name": "x", "weights": {"a": 9}}')
-    assert [v.weight for v in catalog.experiment("y").variants] == [1.0, 2.0]
+    with pytest.raises(Conflict, match="'x'"):
+        patched(catalog, "y", b'{"name": "x", "variants": [{"name": "a"}, {"name": "c"}]}')
+    assert [(v.name, v.weight) for v in catalog.experiment("y").variants] == [("a", 1.0), ("b", 2.0)]
     assert store.record.execute("SELECT count(*) FROM ab_variants").fetchone() == (4,)
 
 

@@ -108,6 +108,18 @@ def test_a_visitor_of_another_user_is_told(api: Caller, product: Product) -> Non
     assert product.rows("SELECT reason FROM es_rejects") == [("already_linked",)] * 2
 
 
+def test_what_is_stored_is_told_as_stored(api: Caller, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking up a link comes after the commit: that it fails must not look like a request to be repeated."""
+
+    def broken(ids: object) -> dict[str, str]:
+        raise errors.Unavailable("the record is locked")
+
+    monkeypatch.setattr(product.catalog.links, "circles", broken)
+    event = {"event_type": "login", "user_id": "ann", "anonymous_id": "v"}
+    assert api.post("/v1/events", event).json() == PLAIN
+    assert product.rows("SELECT count(*) FROM events") == [(1,)]
+
+
 # --- bodies ---------------------------------------------------------------------------------------
 
 

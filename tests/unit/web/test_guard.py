@@ -107,7 +107,7 @@ LOOPBACK = Hosts("127.0.0.1")
         (LOOPBACK, b"10.0.0.1", False),
         (LOOPBACK, b"", False),
         (LOOPBACK, b"\xff", False),
-        (LOOPBACK, b"[::1", True),
+        (LOOPBACK, b"[::1", False),
         (Hosts("127.0.0.1", "https://Stats.example.org:444/"), b"stats.example.org", True),
         (Hosts("127.0.0.1", "https://stats.example.org"), b"www.stats.example.org", False),
         (Hosts("localhost"), b"127.0.0.1", True),

@@ -12,8 +12,17 @@ from evensplit.query.conditions import Property, Source
 from evensplit.query.edges import Buckets
 from evensplit.query.fragment import Fragment
 
-Form: TypeAlias = Literal["text", "number", "mixed"]
-"""What a property's values are, among the rows asked about: texts and booleans only, numbers only, or anything."""
+
+class Form(msgspec.Struct, frozen=True):
+    """What a property's values are, among the rows asked about: texts and booleans only, numbers only, or anything.
+
+    `exponent`: all numbers times 2 to that power are whole, and below 2^95."""
+
+    kind: Literal["text", "number", "mixed"]
+    exponent: int | None = None
+
+
+TEXT, MIXED = Form("text"), Form("mixed")
 Forms: TypeAlias = Mapping[Property, Form]
 
 
@@ -52,6 +61,10 @@ class Values(Protocol):
         """The value as a double; NULL where it is no number."""
         ...
 
+    def exponent(self, of: Source) -> int | None:
+        """Of the form, if one is known that fits all numbers."""
+        ...
+
     def is_set(self, of: Source) -> Fragment:
         """Whether there is a value."""
         ...
@@ -87,11 +100,15 @@ class Aggregates(Protocol):
         ...
 
     def exponent(self, column: str) -> str:
-        """An integer e, of few values, such that x * 2^e is a whole number: see `whole`."""
+        """An integer e, of few values, such that x * 2^e is a whole number below 2^95."""
         ...
 
     def whole(self, column: str, exponent: str) -> str:
         """x * 2^e as an exact integer; sums of it are exact, in whatever order they are taken."""
+        ...
+
+    def multiple(self, column: str, factor: Fragment) -> Fragment:
+        """x times a number as an exact integer, where it is known to be one."""
         ...
 
     def unscaled(self, column: str, exponent: str) -> str:
@@ -119,7 +136,8 @@ class Asks(Protocol):
         ...
 
     def kinds(self, event_type: str | None, paths: Sequence[Property], after: int, up_to: int) -> Fragment:
-        """One row, three booleans a path: numbers, texts or booleans, objects or arrays occur among these events."""
+        """One row about these events; for each path: whether numbers, texts or booleans, objects or arrays occur,
+        and the least and greatest magnitude of its numbers but 0."""
         ...
 
     def sound_patterns(self, patterns: Iterable[str]) -> Fragment:

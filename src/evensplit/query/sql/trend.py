@@ -78,11 +78,7 @@ def _cells(question: Question, dialect: Dialect) -> Fragment:
     if measure == "count":
         return fill(f"SELECT b{keys}, count(*) AS n FROM ({{}}) GROUP BY ALL", rows)
     if measure in SUMS:
-        return fill(
-            f"SELECT b{keys}, e, count(x) AS n, sum({dialect.aggregates.whole('x', 'e')}) AS s "
-            f"FROM (SELECT *, {dialect.aggregates.exponent('x')} AS e FROM ({{}})) GROUP BY ALL",
-            rows,
-        )
+        return _sums(question, dialect, keys, rows)
     if measure in ("min", "max"):
         return fill(f"SELECT b{keys}, {measure}(x) AS x FROM ({{}}) GROUP BY ALL", rows)
     if measure not in DISTINCT:
@@ -91,6 +87,21 @@ def _cells(question: Question, dialect: Dialect) -> Fragment:
         return fill(f"SELECT min(b) AS b{keys}, x FROM ({{}}) GROUP BY ALL", rows)
     word = dialect.aggregates.union(dialect.aggregates.bit(f"b % {WORD}"))
     return fill(f"SELECT b // {WORD} AS b{keys}, x, {word} AS m FROM ({{}}) GROUP BY ALL", rows)
+
+
+def _sums(question: Question, dialect: Dialect, keys: str, rows: Fragment) -> Fragment:
+    """Exact sums: of whole numbers x * 2^e."""
+    aggregates, of = dialect.aggregates, question.series.of
+    exponent = None if of is None else dialect.values.exponent(of)
+    if exponent is not None:
+        whole = aggregates.multiple("x", Fragment("?::DOUBLE", (2.0**exponent,)))
+        sums = fill(f"SELECT b{keys}, count(x) AS n, sum({{}}) AS s FROM ({{}}) GROUP BY ALL", whole, rows)
+        return fill("SELECT *, {} AS e FROM ({})", Fragment("?::INTEGER", (exponent,)), sums)
+    return fill(
+        f"SELECT b{keys}, e, count(x) AS n, sum({aggregates.whole('x', 'e')}) AS s "
+        f"FROM (SELECT *, {aggregates.exponent('x')} AS e FROM ({{}})) GROUP BY ALL",
+        rows,
+    )
 
 
 def _rows(question: Question, dialect: Dialect) -> Fragment:

@@ -83,6 +83,8 @@ class Experiments:
             check(design)
             kept = {variant.name for variant in design.variants}
             gone = [variant for variant in before.variants if variant.name not in kept]
+            if design.name != name and self._store.read(reads.TEST({"name": design.name})):
+                raise Conflict(f"an experiment is named {design.name!r} already")  # before anything is removed
             if gone:
                 await self._remove(name, gone)
             has_history = bool(self.weights(before))

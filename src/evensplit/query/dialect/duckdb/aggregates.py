@@ -1,8 +1,12 @@
 """Aggregates in DuckDB. Sums are exact: of integers x * 2^e, so that no order of summing changes a digit.
 
-Doubles from 2^-12 to 2^29 share e = 64: their last bit is at least 2^-64, and 2^34 of them fit into 128 bits. All
-others are taken in bands of 32 binary orders, e = 60 - 32 * floor(log2|x| / 32).
+Where the magnitudes of a property are known to lie close enough, one e serves all of them. Else doubles from 2^-12 to
+2^29 share e = 64 (their last bit is at least 2^-64, and 2^34 of them fit into 128 bits), and all others are taken in
+bands of 32 binary orders, e = 60 - 32 * floor(log2|x| / 32). Measured on 5 million events, beside 185 ms for a plain
+sum that differs from run to run: 214 with one e, 527 with bands.
 """
+
+from evensplit.query.fragment import Fragment, fill
 
 COMMON = "64"
 COMMON_FACTOR = "18446744073709551616.0"
@@ -27,6 +31,9 @@ class DuckdbAggregates:
         # In two factors: 2^e alone may be beyond the range of doubles.
         scaled = f"{column} * pow(2.0, {exponent} // 2) * pow(2.0, {exponent} - {exponent} // 2)"
         return f"CASE {exponent} WHEN {COMMON} THEN ({column} * {COMMON_FACTOR})::HUGEINT ELSE ({scaled})::HUGEINT END"
+
+    def multiple(self, column: str, factor: Fragment) -> Fragment:
+        return fill(f"({column} * {{}})::HUGEINT", factor)
 
     def unscaled(self, column: str, exponent: str) -> str:
         return f"{column}::DOUBLE * pow(2.0, -({exponent} // 2)) * pow(2.0, {exponent} // 2 - {exponent})"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from evensplit.query.conditions import Property
-from evensplit.query.dialect.duckdb.values import NUMBERS, TEXTS, extracted, nested_text, number_text
+from evensplit.query.dialect.duckdb.values import NUMBERS, TEXTS, extracted, mixed_number, nested_text, number_text
 from evensplit.query.fragment import Fragment, fill, join
 
 KINDS = (
@@ -30,10 +30,14 @@ class DuckdbAsks:
     def kinds(self, event_type: str | None, paths: Sequence[Property], after: int, up_to: int) -> Fragment:
         columns = [
             f"coalesce(bool_or(t{n} IN ({NUMBERS})), FALSE), coalesce(bool_or(t{n} IN ({TEXTS})), FALSE), "
-            f"coalesce(bool_or(t{n} NOT IN ({NUMBERS}, {TEXTS}, 'VARIANT_NULL')), FALSE)"
+            f"coalesce(bool_or(t{n} NOT IN ({NUMBERS}, {TEXTS}, 'VARIANT_NULL')), FALSE), "
+            f"min(abs(x{n})) FILTER (x{n} <> 0), max(abs(x{n})) FILTER (x{n} <> 0)"
             for n in range(len(paths))
         ]
-        kinds = [fill(f"variant_typeof({{}}) AS t{n}", extracted(path)) for n, path in enumerate(paths)]
+        kinds = [
+            fill(f"variant_typeof({{}}) AS t{n}, {{}} AS x{n}", extracted(path), mixed_number(path))
+            for n, path in enumerate(paths)
+        ]
         return fill(
             f"SELECT {', '.join(columns)} FROM (SELECT {{}} FROM events WHERE {{}})",
             join(", ", kinds),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from evensplit.query.conditions import Field, Property, Source
-from evensplit.query.dialect.base import Form, Forms
+from evensplit.query.dialect.base import MIXED, TEXT, Form, Forms
 from evensplit.query.fragment import Fragment, fill, join
 from evensplit.query.values import number_of
 
@@ -27,16 +27,19 @@ class DuckdbValues:
     def text(self, of: Source) -> Fragment:
         if isinstance(of, Field):
             return Fragment(TIME_TEXT if of.name == "created_at" else of.name)
-        form = self._form(of)
-        if form == "text":
+        kind = self._form(of).kind
+        if kind == "text":
             return fill("{}::VARCHAR", extracted(of))
-        return fill(number_text("{}"), _number(of)) if form == "number" else _mixed_text(of)
+        return fill(number_text("{}"), _number(of)) if kind == "number" else _mixed_text(of)
 
     def number(self, of: Source) -> Fragment:
-        form = self._form(of)
-        if isinstance(of, Field) or form == "text":
+        kind = self._form(of).kind
+        if isinstance(of, Field) or kind == "text":
             return Fragment("NULL::DOUBLE")
-        return _number(of) if form == "number" else _mixed_number(of)
+        return _number(of) if kind == "number" else mixed_number(of)
+
+    def exponent(self, of: Source) -> int | None:
+        return self._form(of).exponent
 
     def is_set(self, of: Source) -> Fragment:
         value = fill("{}::VARCHAR", extracted(of)) if isinstance(of, Property) else self.text(of)
@@ -44,17 +47,17 @@ class DuckdbValues:
 
     def one_of(self, of: Source, texts: Sequence[str]) -> Fragment:
         left, values = self.text(of), [_bound(text) for text in texts]
-        if isinstance(of, Property) and self._form(of) == "number":
+        if isinstance(of, Property) and self._form(of).kind == "number":
             left, values = _number(of), [_bound(x) for text in texts if (x := number_of(text)) is not None]
         return fill("{} IN ({})", left, join(", ", values)) if values else Fragment("FALSE")
 
     def key(self, of: Source) -> Fragment:
-        if isinstance(of, Property) and self._form(of) == "number":
+        if isinstance(of, Property) and self._form(of).kind == "number":
             return fill("{} + 0.0", _number(of))  # -0.0 and 0 are one value
         return self.text(of)
 
     def key_text(self, of: Source, column: str) -> str:
-        return number_text(column) if self._form(of) == "number" else column
+        return number_text(column) if self._form(of).kind == "number" else column
 
     def holds(self, how: Literal["contains", "starts_with", "ends_with"], text: Fragment, part: str) -> Fragment:
         return fill(f"{how}({{}}, {{}})", text, _bound(part))
@@ -63,7 +66,7 @@ class DuckdbValues:
         return fill("regexp_matches({}, {})", text, _bound(pattern))
 
     def _form(self, of: Source) -> Form:
-        return "text" if isinstance(of, Field) else self._forms.get(of, "mixed")
+        return TEXT if isinstance(of, Field) else self._forms.get(of, MIXED)
 
 
 def extracted(of: Property) -> Fragment:
@@ -94,7 +97,8 @@ def _number(of: Property) -> Fragment:
     return fill("{}::DOUBLE", extracted(of))
 
 
-def _mixed_number(of: Property) -> Fragment:
+def mixed_number(of: Property) -> Fragment:
+    """The value as a double where it is a number, whatever else occurs."""
     # Written as a plain cast, it would be done for every row by the scan, and fail at the first text.
     value = extracted(of)
     return fill(f"CASE WHEN variant_typeof({{}}) IN ({NUMBERS}) THEN TRY_CAST({{}} AS DOUBLE) END", value, value)
