@@ -31,8 +31,8 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One running server for all tests of a file."""
-    server = Server(tmp_path_factory.mktemp("served") / "data").start()
+    """One running server for all tests of a file, with little memory for the columns: what grows beyond is a fault."""
+    server = Server(tmp_path_factory.mktemp("served") / "data", {"EVENSPLIT_DUCKDB_MEMORY": "128MB"}).start()
     yield server
     server.close()
 

@@ -16,18 +16,18 @@ def random_bytes(n: int) -> bytes:
     return secrets.token_bytes(n)
 
 
-_second = -1
-_second_text = ""
+_last = (-1, "")  # a second and its text, replaced whole: several threads read it
 
 
 def to_text(ms: int) -> str:
     """`ms` since the epoch as the record keeps it: UTC `YYYY-MM-DD HH:MM:SS.SSS`, which sorts as text."""
-    global _second, _second_text
+    global _last
     seconds, rest = divmod(ms, 1000)
-    if seconds != _second:  # formatting costs 2 microseconds; most events of a moment share the second
-        _second_text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S.")
-        _second = seconds
-    return f"{_second_text}{rest:03d}"
+    second, text = _last
+    if seconds != second:  # formatting costs 2 microseconds; most events of a moment share the second
+        text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S.")
+        _last = (seconds, text)
+    return f"{text}{rest:03d}"
 
 
 def from_text(text: str) -> int:

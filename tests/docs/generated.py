@@ -136,11 +136,22 @@ def contributing_page() -> str:
     return before + map_section() + rest.partition(MAP_END)[2]
 
 
+def decisions_page() -> str:
+    pages = sorted(path for path in (ROOT / "docs" / "decisions").glob("*.md") if path.name != "README.md")
+    titles = [path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") for path in pages]
+    return (
+        f"{NOTE}# Decisions\n\n"
+        "What was chosen where more than one way was open, and why. One short page each.\n\n"
+        + "".join(f"- [{title}]({path.name})\n" for title, path in zip(titles, pages, strict=True))
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/settings.md": settings_page,
     "docs/cli.md": cli_page,
     "docs/reject-reasons.md": reject_reasons_page,
     "docs/routes.md": routes_page,
+    "docs/decisions/README.md": decisions_page,
     "CONTRIBUTING.md": contributing_page,
 }
 

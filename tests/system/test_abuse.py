@@ -4,11 +4,13 @@ import gzip
 import socket
 import time
 import zlib
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 import zstandard
 
+from tests.system import record
 from tests.system.client import Client, assignments
 from tests.system.server import WRITE_KEY, Server
 
@@ -80,6 +82,20 @@ def test_a_body_just_below_the_limit(api: Client) -> None:
     one = b'{"event_type": "large", "properties": {"a": "' + b"y" * 60_000 + b'"}}'
     count = 20 * MIB // (len(one) + 1)
     assert api.post("/v1/events", b"[" + b",".join([one] * count) + b"]").good()["accepted"] == count
+
+
+def test_large_properties_and_little_memory(new_server: Callable[..., Server]) -> None:
+    """160 MiB of legal properties of 60,000 bytes each, and 128 MB for the columns: reports still answer."""
+    server = new_server(settings={"EVENSPLIT_DUCKDB_MEMORY": "128MB"}).start()
+    one = b'{"event_type": "large", "user_id": "u", "properties": {"k": "a", "v": 1, "a": "' + b"y" * 60_000 + b'"}}'
+    with server.client() as api:
+        for _ in range(8):
+            assert api.post("/v1/events", b"[" + b",".join([one] * 340) + b"]").good()["accepted"] == 340
+        assert record.report_equals_record(server) == 8 * 340
+    assert server.stop() == 0
+    server.columns.unlink()
+    server.start()
+    assert record.report_equals_record(server) == 8 * 340
 
 
 @pytest.mark.usefixtures("nothing_taken")

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get
+from litestar.di import Provide
 from litestar.params import Parameter
 
 from evensplit import clock
@@ -71,18 +72,25 @@ class Rejects(msgspec.Struct, frozen=True):
 Limit = Annotated[int, Parameter(ge=1, le=MOST, description="At most so many.")]
 
 
-@get("/v1/events", summary="Events, newest first", tags=["Events"])
-async def list_events(
-    request: Request[Any, Any, Any],
+def _asked(
     user_id: str | None = None,
     event_type: str | None = None,
     since: str | None = None,
     until: str | None = None,
     limit: Limit = 100,
     cursor: str | None = None,
-) -> EventPage:
+) -> events.EventFilter:
+    return events.EventFilter(user_id, event_type, since, until, limit, cursor)
+
+
+@get(
+    "/v1/events",
+    summary="Events, newest first",
+    tags=["Events"],
+    dependencies={"asked": Provide(_asked, sync_to_thread=False)},
+)
+async def list_events(request: Request[Any, Any, Any], asked: events.EventFilter) -> EventPage:
     services = request.app.state.services
-    asked = events.EventFilter(user_id, event_type, since, until, limit, cursor)
     page = await events.page(services.store, asked, clock.now_ms())
     rows = {row.id: row for row in await services.store.events_by_id([found.id for found in page.events])}
     shown = [_event(rows[found.id]) for found in page.events if found.id in rows]

@@ -1,26 +1,19 @@
 """Judges the parse tree of a read-only SQL statement: every table, function, type and shape in it must be known.
 
 The walk is closed: what it does not know, it refuses, so a new feature of the engine is refused until somebody has
-looked at it. It also weighs the statement, since planning cannot be interrupted and the engine's memory limit does not
-cover a text that is being built: how long a value may grow, how many columns a row has, how much comes out when names
-are replaced by what they stand for. Running a judged statement is `storage.embedded.questions`.
+looked at it. It also weighs the statement (`weight`). Running a judged statement is `storage.embedded.questions`.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from collections.abc import Mapping
 
 import msgspec
 
 from evensplit.errors import SqlFailed, SqlNotAllowed
 from evensplit.query import series, vocabulary
+from evensplit.query.parse_tree import Tree, items, parts, text_of, tree_of, trees
 from evensplit.query.vocabulary import FIXED, FLAT, GATHERING, GROWING, REPLACING, TABLES
+from evensplit.query.weight import MOST_GROWTH, Weight, bounded, checked, heaviest, total
 
-Tree: TypeAlias = dict[str, object]
-
-MOST_GROWTH = 64  # a value may become as long as so many values of the columns it is made of
-MOST_COLUMNS = 2_000
-MOST_TABLES = 64  # joined ones, each common table expression counted as often as it is named
-MOST_EXPRESSIONS = 50_000
 MOST_QUERIES = 100
 MOST_CTES = 30
 MOST_GROUPING_SETS = 64
@@ -31,15 +24,6 @@ _INTERNAL = ("es_", "copy_", "duckdb_", "pragma_", "pg_", "sqlite_", "informatio
 _CHANGING = ("INSERT", "UPDATE", "DELETE", "MERGE")
 
 
-class Weight(NamedTuple):
-    """What a part of the statement costs."""
-
-    growth: int = 0  # as how many column values a value is at most; 0: bounded, whatever the columns hold
-    columns: int = 0
-    tables: int = 0
-    size: int = 1  # expressions
-
-
 class Scope(msgspec.Struct, frozen=True):
     """What a name means at some place of the statement."""
 
@@ -48,25 +32,30 @@ class Scope(msgspec.Struct, frozen=True):
     aliases: Mapping[str, Weight] = {}  # of the select list so far: the engine puts them in where they are named
     repeated: bool = False  # inside the part of a recursion that runs again and again
 
+    def beside(self, source: Weight) -> "Scope":
+        """The same place with the columns of `source` in reach too."""
+        growth = max(1, self.reach.growth, source.growth)
+        return msgspec.structs.replace(self, reach=Weight(growth, max(self.reach.columns, source.columns)))
+
 
 def judge(text: str) -> None:
     """`text` is what `json_serialize_sql` says of the statement. Raises SqlNotAllowed and SqlFailed."""
     try:
-        tree = msgspec.json.decode(text, type=Tree)
+        tree = msgspec.json.decode(text, type=dict[str, object])
         if tree.get("error"):
             raise _unparsed(tree)
-        statements = _trees(tree.get("statements"))
+        statements = trees(tree.get("statements"))
         if not statements:
             raise SqlFailed("there is no statement")
         if len(statements) > 1:
             raise SqlNotAllowed(f"{len(statements)} statements: send one")
-        _Judge().query(_tree(statements[0].get("node")), Scope({}))
+        _Judge().query(tree_of(statements[0].get("node")), Scope({}))
     except RecursionError:
         raise SqlNotAllowed("the statement nests too deep") from None
 
 
 def _unparsed(tree: Tree) -> SqlFailed | SqlNotAllowed:
-    message = _text(tree.get("error_message")).splitlines()[0]
+    message = text_of(tree.get("error_message")).splitlines()[0]
     if tree.get("error_type") == "not implemented" and message.startswith("Only SELECT"):
         return SqlNotAllowed("only a SELECT is allowed here")
     return SqlFailed(message)
@@ -86,7 +75,7 @@ class _Judge:
         self._queries += 1
         if self._queries > MOST_QUERIES:
             raise SqlNotAllowed(f"more than {MOST_QUERIES} queries in one statement")
-        kind = _text(node.get("type"))
+        kind = text_of(node.get("type"))
         if kind.startswith(_CHANGING):
             raise SqlNotAllowed(
                 f"{kind.split('_')[0]}: a statement here changes nothing, and neither does any part of it"
@@ -95,81 +84,80 @@ class _Judge:
         if kind == "SELECT_NODE":
             return self._select(node, scope)
         if kind == "SET_OPERATION_NODE":
-            parts = [self.query(part, scope) for part in _trees(node.get("children"))]
-            parts[:1] = [_sum(parts[:1])._replace(columns=max(part.columns for part in parts))]
-            return self._rest(node, scope, ("children", "cte_map"), _sum(parts)._replace(columns=parts[0].columns))
+            weights = [self.query(part, scope) for part in trees(node.get("children"))]
+            columns = max((weight.columns for weight in weights), default=0)
+            return self._rest(node, scope, ("children", "cte_map"), heaviest(weights)._replace(columns=columns))
         if kind == "RECURSIVE_CTE_NODE":
-            first = self.query(_tree(node.get("left")), scope)
-            ctes = {**scope.ctes, _text(node.get("cte_name")).lower(): first}
+            first = self.query(tree_of(node.get("left")), scope)
+            ctes = {**scope.ctes, text_of(node.get("cte_name")).lower(): first}
             inside = msgspec.structs.replace(scope, ctes=ctes, repeated=True)
-            again = self.query(_tree(node.get("right")), inside)
+            again = self.query(tree_of(node.get("right")), inside)
             return first._replace(tables=first.tables + again.tables, size=first.size + again.size)
         raise SqlNotAllowed(f"{kind}: this form of query is not allowed")
 
     def _with(self, node: Tree, scope: Scope) -> Mapping[str, Weight]:
         """The common table expressions in force: each sees those before it, and itself only in a recursion."""
         ctes = dict(scope.ctes)
-        for entry in _trees(_tree(node.get("cte_map")).get("map")):
+        for entry in trees(tree_of(node.get("cte_map")).get("map")):
             self._ctes += 1
             if self._ctes > MOST_CTES:
                 raise SqlNotAllowed(f"more than {MOST_CTES} common table expressions")
-            name = _text(entry.get("key")).lower()
+            name = text_of(entry.get("key")).lower()
             if name.startswith(_INTERNAL) or not name.isprintable() or any(mark in name for mark in "./\\:*?"):
                 raise SqlNotAllowed(f"WITH {name[:100]}: a common table expression needs a plain name of your own")
-            value = _tree(entry.get("value"))
+            value = tree_of(entry.get("value"))
             for key in ("key_targets", "payload_aggregates"):
                 if value.get(key):
                     raise SqlNotAllowed("USING KEY is not allowed in a common table expression")
-            body = value.get("query_node") or _tree(value.get("query")).get("node")
-            ctes[name] = self.query(_tree(body), msgspec.structs.replace(scope, ctes=ctes))
+            body = value.get("query_node") or tree_of(value.get("query")).get("node")
+            ctes[name] = self.query(tree_of(body), msgspec.structs.replace(scope, ctes=ctes))
         return ctes
 
     def _select(self, node: Tree, scope: Scope) -> Weight:
-        if len(_list(node.get("group_sets"))) > MOST_GROUPING_SETS:
+        if len(items(node.get("group_sets"))) > MOST_GROUPING_SETS:
             raise SqlNotAllowed(f"more than {MOST_GROUPING_SETS} grouping sets")
         source = self.source(node.get("from_table"), scope)
         aliases = dict(scope.aliases)
-        inside = msgspec.structs.replace(scope, reach=_reach(scope, source), aliases=aliases)
-        total = Weight(0, 0, source.tables, source.size)
-        for item in _trees(node.get("select_list")):
+        inside = msgspec.structs.replace(scope.beside(source), aliases=aliases)
+        row = Weight(0, 0, source.tables, source.size)
+        for item in trees(node.get("select_list")):
             weight = self.expression(item, inside)
-            total = _checked(_sum([total, weight._replace(columns=max(1, weight.columns))]))
-            name = _text(item.get("alias")).lower()
+            row = checked(heaviest([row, weight._replace(columns=max(1, weight.columns))]))
+            name = text_of(item.get("alias")).lower()
             if name:
                 aliases[name] = weight
-        return self._rest(node, inside, ("select_list", "from_table", "cte_map"), total)
+        return self._rest(node, inside, ("select_list", "from_table", "cte_map"), row)
 
-    def _rest(self, node: Tree, scope: Scope, done: tuple[str, ...], total: Weight) -> Weight:
-        """`total` with the parts of `node` that do not shape its rows: conditions, order, limits."""
-        others = [self.expression(part, scope) for part in _parts({k: v for k, v in node.items() if k not in done})]
-        rest = _sum(others)
-        return _checked(total._replace(tables=total.tables + rest.tables, size=total.size + rest.size))
+    def _rest(self, node: Tree, scope: Scope, done: tuple[str, ...], shape: Weight) -> Weight:
+        """`shape` with the parts of `node` that do not shape its rows: conditions, order, limits."""
+        others = [self.expression(part, scope) for part in parts({k: v for k, v in node.items() if k not in done})]
+        rest = total(others)
+        return checked(shape._replace(tables=shape.tables + rest.tables, size=shape.size + rest.size))
 
     # --- what stands in FROM ----------------------------------------------------------------------
 
     def source(self, value: object, scope: Scope) -> Weight:
         if value is None:
             return Weight()
-        ref = _tree(value)
-        kind = _text(ref.get("type"))
-        self._rows.add(_text(ref.get("alias")).lower())
+        ref = tree_of(value)
+        kind = text_of(ref.get("type"))
+        self._rows.add(text_of(ref.get("alias")).lower())
         match kind:
             case "EMPTY":
                 return Weight()
             case "BASE_TABLE":
                 return self._table(ref, scope)
             case "SUBQUERY":
-                inner = self.query(_tree(_tree(ref.get("subquery")).get("node")), scope)
+                inner = self.query(tree_of(tree_of(ref.get("subquery")).get("node")), scope)
                 return self._rest(ref, scope, ("subquery",), inner)
             case "JOIN":
                 return self._join(ref, scope)
             case "TABLE_FUNCTION":
                 return self._table_function(ref, scope)
             case "EXPRESSION_LIST":
-                rows = _list(ref.get("values"))
-                weights = [self.expression(part, scope) for part in _parts(rows)]
-                wide = max((len(_list(row)) for row in rows), default=0)
-                return _checked(_sum(weights)._replace(columns=wide, growth=max(1, _sum(weights).growth)))
+                rows = items(ref.get("values"))
+                weight = heaviest([self.expression(part, scope) for part in parts(rows)])
+                return checked(weight._replace(columns=max((len(items(row)) for row in rows), default=0)))
             case "PIVOT":
                 return self._pivot(ref, scope)
             case "SHOW_REF":
@@ -177,12 +165,12 @@ class _Judge:
         raise SqlNotAllowed(f"{kind}: this is not allowed in FROM")
 
     def _table(self, ref: Tree, scope: Scope) -> Weight:
-        path = [_text(part) for part in _list(_tree(ref.get("qualified_name")).get("path"))]
+        path = [text_of(part) for part in items(tree_of(ref.get("qualified_name")).get("path"))]
         name = path[-1].lower() if path else ""
         shown = ".".join(path)[:100]
         if len(path) != 1 or ref.get("schema_name") or ref.get("catalog_name"):
             raise SqlNotAllowed(f"table {shown}: tables are named without schema or catalog")
-        if path[0] != _text(ref.get("table_name")):
+        if path[0] != text_of(ref.get("table_name")):
             raise SqlNotAllowed(f"table {shown}: its name is not plain")
         self._rest(ref, scope, (), Weight())  # nothing else may hang on it
         self._rows.add(name)
@@ -195,32 +183,29 @@ class _Judge:
 
     def _join(self, ref: Tree, scope: Scope) -> Weight:
         left = self.source(ref.get("left"), scope)
-        beside = msgspec.structs.replace(scope, reach=_reach(scope, left))  # LATERAL sees what stands to its left
-        right = self.source(ref.get("right"), beside)
-        both = _checked(_sum([left, right]))
-        inside = msgspec.structs.replace(scope, reach=_reach(scope, both))
-        return self._rest(ref, inside, ("left", "right"), both)
+        right = self.source(ref.get("right"), scope.beside(left))  # LATERAL sees what stands to its left
+        both = checked(heaviest([left, right]))
+        return self._rest(ref, scope.beside(both), ("left", "right"), both)
 
     def _table_function(self, ref: Tree, scope: Scope) -> Weight:
-        call = _tree(ref.get("function"))
+        call = tree_of(ref.get("function"))
         name = _function_name(call)
         if name not in vocabulary.TABLE_FUNCTIONS:
             raise SqlNotAllowed(f"function {name}: it is not allowed in FROM")
         if name in ("range", "generate_series"):
-            series.check(name, _list(call.get("arguments")))
-        weight = _sum([self.expression(part, scope) for part in _parts(call)])
-        return _checked(weight._replace(growth=max(1, weight.growth), columns=10, tables=1 + weight.tables))
+            series.check(name, items(call.get("arguments")))
+        weight = total([self.expression(part, scope) for part in parts(call)])
+        return checked(weight._replace(growth=max(1, weight.growth), columns=10, tables=1 + weight.tables))
 
     def _pivot(self, ref: Tree, scope: Scope) -> Weight:
         source = self.source(ref.get("source"), scope)
-        columns = len(_list(ref.get("aggregates"))) or 1
-        for pivot in _trees(ref.get("pivots")):
+        columns = len(items(ref.get("aggregates"))) or 1
+        for pivot in trees(ref.get("pivots")):
             if pivot.get("pivot_enum") or pivot.get("subquery"):
                 raise SqlNotAllowed("PIVOT: the values must be listed in IN (...)")
-            columns *= len(_list(pivot.get("entries"))) or 1
-        inside = msgspec.structs.replace(scope, reach=_reach(scope, source))
-        wide = _checked(source._replace(columns=source.columns + columns))
-        return self._rest(ref, inside, ("source",), wide)
+            columns *= len(items(pivot.get("entries"))) or 1
+        wide = checked(source._replace(columns=source.columns + columns))
+        return self._rest(ref, scope.beside(source), ("source",), wide)
 
     # --- expressions ------------------------------------------------------------------------------
 
@@ -230,11 +215,11 @@ class _Judge:
             case None:
                 if part.get("type") not in vocabulary.FRAMES:
                     raise SqlNotAllowed(f"{part.get('type')}: this is not allowed here")
-                return _sum([self.expression(inner, scope) for inner in _parts(part)])
+                return total([self.expression(inner, scope) for inner in parts(part)])
             case "COLUMN_REF":
                 return self._column(part, scope)
             case "CONSTANT":
-                return Weight(int(len(str(_tree(part.get("literal")).get("text"))) > SHORT))
+                return Weight(int(len(str(tree_of(part.get("literal")).get("text"))) > SHORT))
             case "PARAMETER":
                 return Weight(1)
             case "FUNCTION":
@@ -244,63 +229,60 @@ class _Judge:
             case "CAST":
                 return self._cast(part, scope)
             case "SUBQUERY":
-                inner = self.query(_tree(_tree(part.get("subquery")).get("node")), scope)
+                inner = self.query(tree_of(tree_of(part.get("subquery")).get("node")), scope)
                 return self._rest(part, scope, ("subquery",), inner._replace(columns=0))
             case "STAR":
-                weight = _sum([self.expression(inner, scope) for inner in _parts(part)])
+                weight = total([self.expression(inner, scope) for inner in parts(part)])
                 return weight._replace(growth=scope.reach.growth, columns=max(1, scope.reach.columns))
             case "LAMBDA" if part.get("syntax_type") == "SINGLE_ARROW":  # json -> key; no function here takes a lambda
-                return _most([self.expression(inner, scope) for inner in _parts(part)])
+                return heaviest([self.expression(inner, scope) for inner in parts(part)])
             case "OPERATOR" if part.get("type") in vocabulary.OPERATORS:
-                weights = [self.expression(inner, scope) for inner in _parts(part)]
+                weights = [self.expression(inner, scope) for inner in parts(part)]
                 if part.get("type") == "ARRAY_CONSTRUCTOR":
                     return self._grown("a list", 2, weights, scope)
-                return _most(weights)
+                return heaviest(weights)
         if kind in vocabulary.PLAIN:
-            return _most([self.expression(inner, scope) for inner in _parts(part)])
+            return heaviest([self.expression(inner, scope) for inner in parts(part)])
         raise SqlNotAllowed(f"{kind} {part.get('type')}: this form of expression is not allowed")
 
     def _column(self, part: Tree, scope: Scope) -> Weight:
-        names = [_text(name).lower() for name in _list(part.get("column_names"))]
+        names = [text_of(name).lower() for name in items(part.get("column_names"))]
         if len(names) > MOST_PARTS:
             raise SqlNotAllowed(f"a name of more than {MOST_PARTS} parts")
-        growth, _, _, _ = scope.reach
-        size = 1
-        if names[0] in scope.aliases:
-            alias = scope.aliases[names[0]]
-            growth, size = max(growth, alias.growth), alias.size
+        alias = scope.aliases.get(names[0], Weight())
+        growth = max(scope.reach.growth, alias.growth)
         if names[-1] in self._rows:
             growth *= max(1, scope.reach.columns)
-        return Weight(growth, 0, 0, size)
+        return Weight(growth, 0, alias.tables, alias.size)
 
     def _function(self, part: Tree, scope: Scope) -> Weight:
         name = _function_name(part)
-        arguments = _list(part.get("arguments"))
-        weights = [_sum([self.expression(inner, scope) for inner in _parts(one)]) for one in arguments]
-        rest = _sum([self.expression(inner, scope) for inner in _parts({**part, "arguments": None})])
+        arguments = items(part.get("arguments"))
+        weights = [total([self.expression(inner, scope) for inner in parts(one)]) for one in arguments]
+        rest = total([self.expression(inner, scope) for inner in parts({**part, "arguments": None})])
         beside = Weight(0, rest.columns, rest.tables, rest.size)
         if name in GATHERING or len(arguments) >= vocabulary.BEST_OF.get(name, 1_000):
             _at_most_once(name, scope)
-            return _sum([*weights, beside])._replace(growth=MOST_GROWTH)
+            return total([*weights, beside])._replace(growth=MOST_GROWTH)
         if name in REPLACING:
             return self._grown(
-                name, _replaced(name, arguments), [*weights[:1], *map(_flat, weights[1:]), beside], scope
+                name, _replaced(name, arguments), [*weights[:1], *map(bounded, weights[1:]), beside], scope
             )
         if name in GROWING:
             return self._grown(name, GROWING[name], [*weights, beside], scope)
         if name in FIXED:
-            return _flat(_sum([*weights, beside]))
+            return bounded(total([*weights, beside]))
         if name not in FLAT:
             raise SqlNotAllowed(f"function {name}: {_WHY.get(name, 'it is not one of the functions allowed here')}")
         if name in ("+", "add") and sum(weight.growth > 0 for weight in weights) > 1:
             if scope.repeated:
                 raise SqlNotAllowed("+ in a recursion joins lists too: cast all operands but one to numbers")
             return self._grown("+", 1, [*weights, beside], scope)
-        return _most([*weights, beside])
+        return heaviest([*weights, beside])
 
     def _grown(self, what: str, times: int, weights: list[Weight], scope: Scope) -> Weight:
         _at_most_once(what, scope)
-        weight = _sum(weights)
+        weight = total(weights)
         growth = weight.growth * times
         if growth > MOST_GROWTH:
             raise SqlNotAllowed(
@@ -311,18 +293,18 @@ class _Judge:
     def _window(self, part: Tree, scope: Scope) -> Weight:
         name = _function_name(part)
         if name not in FIXED and (
-            name not in FLAT or len(_list(part.get("arguments"))) >= vocabulary.BEST_OF.get(name, 9)
+            name not in FLAT or len(items(part.get("arguments"))) >= vocabulary.BEST_OF.get(name, 9)
         ):
             raise SqlNotAllowed(f"function {name}: it is not allowed over a window")
-        weight = _most([self.expression(inner, scope) for inner in _parts(part)])
-        return _flat(weight) if name in FIXED else weight
+        weight = heaviest([self.expression(inner, scope) for inner in parts(part)])
+        return bounded(weight) if name in FIXED else weight
 
     def _cast(self, part: Tree, scope: Scope) -> Weight:
-        weight = _sum([self.expression(inner, scope) for inner in _parts({**part, "type_expr": None})])
-        times = _type_growth(_tree(part.get("type_expr")))
+        weight = total([self.expression(inner, scope) for inner in parts({**part, "type_expr": None})])
+        times = _type_growth(tree_of(part.get("type_expr")))
         if times > 1:
             return self._grown("the cast", times, [weight], scope)
-        return _flat(weight) if times == 0 else weight
+        return bounded(weight) if times == 0 else weight
 
 
 _WHY = {
@@ -339,8 +321,8 @@ def _at_most_once(what: str, scope: Scope) -> None:
 
 
 def _function_name(call: Tree) -> str:
-    name = _text(call.get("function_name")).lower()
-    path = [_text(part) for part in _list(_tree(call.get("qualified_name")).get("path"))]
+    name = text_of(call.get("function_name")).lower()
+    path = [text_of(part) for part in items(tree_of(call.get("qualified_name")).get("path"))]
     if call.get("schema") or call.get("catalog") or len(path) != 1 or path[0].lower() != name:
         raise SqlNotAllowed(f"function {'.'.join(path)[:100] or name}: functions are named without schema or catalog")
     return name
@@ -351,8 +333,8 @@ def _replaced(name: str, arguments: list[object]) -> int:
     at = REPLACING[name]
     if at >= len(arguments):
         return 2
-    expression = _tree(_tree(arguments[at]).get("expression"))
-    text = _text(_tree(expression.get("literal")).get("text")) if expression.get("class") == "CONSTANT" else None
+    expression = tree_of(tree_of(arguments[at]).get("expression"))
+    text = text_of(tree_of(expression.get("literal")).get("text")) if expression.get("class") == "CONSTANT" else None
     if text is None:
         raise SqlNotAllowed(f"{name}: the text put in must be written in the statement")
     return 1 + len(text)
@@ -360,9 +342,9 @@ def _replaced(name: str, arguments: list[object]) -> int:
 
 def _type_growth(kind: Tree) -> int:
     """How much longer a value may become by a cast to this type; 0: it is of bounded size."""
-    name = _text(kind.get("type_name")).lower()
-    path = _list(_tree(kind.get("qualified_name")).get("path"))
-    if kind.get("class") != "TYPE" or len(path) != 1 or _text(path[0]).lower() != name:
+    name = text_of(kind.get("type_name")).lower()
+    path = items(tree_of(kind.get("qualified_name")).get("path"))
+    if kind.get("class") != "TYPE" or len(path) != 1 or text_of(path[0]).lower() != name:
         raise SqlNotAllowed(f"type {name[:100]}: this is not a type that may be named here")
     if name in vocabulary.FIXED_TYPES:
         return 0
@@ -370,79 +352,6 @@ def _type_growth(kind: Tree) -> int:
         return 1
     if name not in vocabulary.GROWING_TYPES:
         raise SqlNotAllowed(f"type {name[:100]}: it is not one of the types allowed here")
-    for inner in _parts(_list(kind.get("children"))):
+    for inner in parts(items(kind.get("children"))):
         _type_growth(inner)
     return vocabulary.GROWING_TYPES[name]
-
-
-# --- weights --------------------------------------------------------------------------------------
-
-
-def _sum(weights: list[Weight]) -> Weight:
-    totals = [sum(column) for column in zip(*weights, strict=True)]
-    return Weight(*totals) if totals else Weight(size=0)
-
-
-def _most(weights: list[Weight]) -> Weight:
-    return _sum(weights)._replace(growth=max((weight.growth for weight in weights), default=0))
-
-
-def _flat(weight: Weight) -> Weight:
-    return weight._replace(growth=0)
-
-
-def _reach(scope: Scope, source: Weight) -> Weight:
-    return Weight(max(1, scope.reach.growth, source.growth), max(scope.reach.columns, source.columns))
-
-
-def _checked(weight: Weight) -> Weight:
-    for value, most, what in (
-        (weight.columns, MOST_COLUMNS, "columns"),
-        (weight.tables, MOST_TABLES, "tables, each WITH counted as often as it is named"),
-        (weight.size, MOST_EXPRESSIONS, "expressions, each alias counted as often as it is named"),
-    ):
-        if value > most:
-            raise SqlNotAllowed(f"the statement has more than {most} {what}")
-    return weight
-
-
-# --- the tree -------------------------------------------------------------------------------------
-
-
-def _parts(value: object) -> Iterator[Tree]:
-    """The expressions, sources and frames within `value`, not those within them. A sample or AT is refused."""
-    waiting = list(value.values()) if isinstance(value, dict) else list(_list(value))
-    _plain(value)
-    while waiting:
-        inner = waiting.pop(0)
-        if isinstance(inner, dict):
-            _plain(inner)
-            if "class" in inner or isinstance(inner.get("type"), str):
-                yield inner
-            else:
-                waiting[:0] = list(inner.values())
-        elif isinstance(inner, list):
-            waiting[:0] = inner
-
-
-def _plain(value: object) -> None:
-    if isinstance(value, dict) and (value.get("sample") or value.get("at_clause")):
-        raise SqlNotAllowed("SAMPLE and AT are not allowed")
-
-
-def _tree(value: object) -> Tree:
-    if not isinstance(value, dict):
-        raise SqlNotAllowed("the statement has a form that is not known here")
-    return value
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def _trees(value: object) -> list[Tree]:
-    return [_tree(inner) for inner in _list(value)]
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

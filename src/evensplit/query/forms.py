@@ -58,7 +58,7 @@ def distrust(store: Reading, event_type: str | None, properties: Iterable[Proper
     kept = _kept.setdefault(store, {})
     for of in set(properties):
         known = kept.get((event_type, of))
-        if known is not None:
+        if known is not None and known.form.kind == "number":
             kept[event_type, of] = msgspec.structs.replace(known, numbers=True, nested=True)
 
 

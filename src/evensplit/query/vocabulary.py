@@ -4,6 +4,11 @@ Functions are sorted by what they do to the size of a value, because the engine'
 and lists while they are being built. A name that stands nowhere here is refused.
 """
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # The five tables of the contract and what is made of them, as `storage.embedded.questions` shows them.
 TABLES = {
     "events": ("id", "event_type", "user_id", "session_id", "properties", "created_at", "props"),
@@ -17,7 +22,7 @@ TABLES = {
 # --- functions ------------------------------------------------------------------------------------
 
 # The result is a number, a truth value, an instant or a short name, whatever the arguments hold.
-FIXED = frozenset(
+FIXED = _words(
     """
     - * / // % ** ^ & | << >> ~ @ = != <> < <= > >= ~~ !~~ ~~* !~~* ~~~ ^@ && @> <@
     like_escape not_like_escape ilike_escape not_ilike_escape
@@ -46,11 +51,11 @@ FIXED = frozenset(
     sum sum_no_overflow sumkahan var_pop var_samp variance wavg weighted_avg
     cume_dist dense_rank ntile percent_rank rank rank_dense row_number
     list_avg list_count list_sum list_stddev_pop list_stddev_samp list_var_pop list_var_samp
-    """.split()
+    """
 )
 
 # The result is one of the arguments or a part of one. `+` is here because it also joins lists: see `allowlist`.
-FLAT = frozenset(
+FLAT = _words(
     """
     + add
     coalesce greatest if ifnull least nullif any_value arbitrary first last min max mode median mad quantile
@@ -66,7 +71,7 @@ FLAT = frozenset(
     list_distinct array_distinct list_unique array_unique list_sort array_sort list_reverse_sort array_reverse_sort
     list_reverse array_reverse list_slice array_slice list_intersect array_intersect list_first list_last list_min
     list_max list_median list_mode list_any_value array_pop_back array_pop_front
-    """.split()
+    """
 )
 
 # The result may be as long as all arguments together, that many times over.
@@ -87,8 +92,8 @@ GROWING = {
 REPLACING = {"replace": 2, "regexp_replace": 2, "array_to_string": 1}
 
 # The result holds a value of every row. The engine's memory limit covers it, but nothing may grow it further.
-GATHERING = frozenset(
-    "list array_agg string_agg group_concat listagg json_group_array json_group_object histogram approx_top_k".split()
+GATHERING = _words(
+    "list array_agg string_agg group_concat listagg json_group_array json_group_object histogram approx_top_k"
 )
 
 # With so many arguments these keep the n best rows, not one: they gather.
@@ -102,14 +107,14 @@ TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each"})
 # --- types ----------------------------------------------------------------------------------------
 
 # Casting to any of these gives a value of bounded size.
-FIXED_TYPES = frozenset(
+FIXED_TYPES = _words(
     """
     boolean bool logical tinyint smallint integer bigint hugeint utinyint usmallint uinteger ubigint uhugeint
     int int1 int2 int4 int8 int16 int32 int64 int128 long short signed uint8 uint16 uint32 uint64 uint128
     real float float4 float8 double decimal numeric dec
     date time timetz time_ns timestamp timestamptz timestamp_s timestamp_ms timestamp_ns timestamp_us datetime
     interval uuid
-    """.split()
+    """
 ) | {"time with time zone", "timestamp with time zone"}
 TEXT_TYPES = frozenset({"varchar", "text", "string", "char", "bpchar", "character varying", "nvarchar"})
 # These may spell a value longer than it was: quotes, escapes, a separator an element.
@@ -117,18 +122,18 @@ GROWING_TYPES = {"json": 2, "blob": 4, "bytea": 4, "list": 4, "struct": 2, "row"
 
 # --- the shapes of a parse tree -------------------------------------------------------------------
 
-OPERATORS = frozenset(
+OPERATORS = _words(
     """
     OPERATOR_NOT OPERATOR_IS_NULL OPERATOR_IS_NOT_NULL OPERATOR_COALESCE OPERATOR_TRY OPERATOR_UNPACK COMPARE_IN
     COMPARE_NOT_IN ARRAY_EXTRACT ARRAY_SLICE STRUCT_EXTRACT ARRAY_CONSTRUCTOR GROUPING_FUNCTION
-    """.split()
+    """
 )
 # Expressions that pass the largest of their parts on.
 PLAIN = frozenset({"CASE", "COMPARISON", "CONJUNCTION", "BETWEEN", "COLLATE", "POSITIONAL_REFERENCE"})
 # What stands between a query and its expressions and is no expression itself.
-FRAMES = frozenset(
+FRAMES = _words(
     """
     ORDER_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER
     ORDER_DEFAULT ORDER_ASCENDING ORDER_DESCENDING ASCENDING DESCENDING
-    """.split()
+    """
 )

@@ -184,6 +184,10 @@ class Columns:
         with self._con.cursor() as cursor:
             return cursor.execute(sql, list(values)).fetchall()
 
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the same engine; whoever asks for it closes it."""
+        return self._con.cursor()
+
     def problems(self, limit: int = 1000) -> list[tuple[str, int, str]]:
         """(table, row id, reason) of rows that stand in the record but could not be copied whole."""
         sql = "SELECT table_name, row_id, reason FROM copy_problems ORDER BY table_name, row_id LIMIT ?"
@@ -263,7 +267,7 @@ class Columns:
         elif fed is not None:
             high = min(high, fed - 1)
         rows = self._tail.after(table, low, high, limit)
-        return rows, high if len(rows) < limit else int(str(rows[-1][0]))
+        return rows, int(str(rows[-1][0])) if rows else high
 
     def _bury(self, tombstones: list[tuple[int, str, int]]) -> None:
         """Take away rows that were deleted or changed; copy the changed ones again."""

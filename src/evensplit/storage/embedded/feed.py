@@ -8,9 +8,9 @@ import threading
 from collections import deque
 
 from evensplit.storage.embedded.groups import EVENT_COLUMNS
-from evensplit.storage.embedded.tail import Row
+from evensplit.storage.embedded.tail import MOST_TEXT, Row
 
-MOST = 100_000  # events held at the most; about 40 MB
+MOST = 32 << 20  # bytes held at the most, as they travelled
 
 
 class Feed:
@@ -18,43 +18,50 @@ class Feed:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._groups: deque[tuple[int, list[str | None]]] = deque()
-        self._held = 0
+        self._groups: deque[tuple[int, list[str | None], int]] = deque()
+        self._size = 0
 
-    def put(self, first_id: int, values: list[str | None]) -> None:
-        """`values` are laid flat as in a Batch; the ids follow one another from `first_id`."""
-        count = len(values) // EVENT_COLUMNS
+    def put(self, first_id: int, values: list[str | None], size: int) -> None:
+        """`values` are laid flat as in a Batch, about `size` bytes; the ids follow one another from `first_id`."""
         with self._lock:
-            if self._held + count > MOST:
-                self._groups.clear()
-                self._held = 0
-                return
-            self._groups.append((first_id, values))
-            self._held += count
+            if self._size + size > MOST:
+                self._clear()
+            elif values:
+                self._groups.append((first_id, values, size))
+                self._size += size
 
     def clear(self) -> None:
         with self._lock:
-            self._groups.clear()
-            self._held = 0
+            self._clear()
 
     def first(self, low: int) -> int | None:
         """The lowest id beyond `low` from which rows are held; what lies before it is let go."""
         with self._lock:
             while self._groups and self._groups[0][0] <= low:
-                self._held -= len(self._groups.popleft()[1]) // EVENT_COLUMNS
+                self._pop()
             return self._groups[0][0] if self._groups else None
 
     def take(self, high: int, limit: int) -> list[Row]:
-        """The rows held first, as long as ids follow one another, whole groups up to `high` and about `limit` rows."""
+        """The rows held first, as long as ids follow one another: whole groups up to `high`, about `limit` rows."""
         rows: list[Row] = []
+        following: int | None = None
+        held = 0
         with self._lock:
-            while self._groups and len(rows) < limit:
-                first_id, values = self._groups[0]
-                count = len(values) // EVENT_COLUMNS
-                if first_id + count - 1 > high or (rows and first_id != rows[-1][0] + 1):  # type: ignore[operator]
+            while self._groups and len(rows) < limit and held < MOST_TEXT:
+                first_id, values, size = self._groups[0]
+                end = first_id + len(values) // EVENT_COLUMNS
+                if end - 1 > high or following not in (None, first_id):
                     break
-                self._groups.popleft()
-                self._held -= count
+                self._pop()
                 columns = [values[at::EVENT_COLUMNS] for at in range(EVENT_COLUMNS)]
-                rows += zip(range(first_id, first_id + count), *columns, strict=True)
+                rows += zip(range(first_id, end), *columns, strict=True)
+                following = end
+                held += size
         return rows
+
+    def _pop(self) -> None:
+        self._size -= self._groups.popleft()[2]
+
+    def _clear(self) -> None:
+        self._groups.clear()
+        self._size = 0

@@ -4,11 +4,11 @@
 """
 
 import json
-import time
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
+from evensplit import clock
 from evensplit.storage.embedded.message_ids import MessageIds
 from evensplit.storage.embedded.record import Connection, DatabaseError, IntegrityError
 
@@ -16,7 +16,7 @@ EVENT_COLUMNS = 5
 LARGEST_CHUNK = 512  # rows of one INSERT; larger ones were no faster
 REJECTS_KEPT = 10_000  # whole, per reason
 DUPLICATES_KEPT = 100  # whole, per group; the counts are exact
-DAY = 86_400
+DAY_MS = 86_400_000
 
 
 class Group(NamedTuple):
@@ -70,7 +70,7 @@ class Writer:
 
     def tend(self) -> None:
         """Housekeeping between groups: seal the log of message ids, forget old ones, trim the rejects."""
-        today = int(time.time()) // DAY
+        today = clock.now_ms() // DAY_MS
         if self._ids.ripe:
             self._alone(self._ids.seal)
         if self._forgotten != today:
@@ -91,7 +91,7 @@ class Writer:
             self._ids = MessageIds(self._con)
 
     def _store(self, group: Group) -> tuple[int, list[int], list[tuple[str, object]]]:
-        now = time.time()
+        now = clock.now_ms()
         values, duplicates = group.values, []
         rejects = group.rejects
         if group.keys:
@@ -103,7 +103,7 @@ class Writer:
         if values:
             last = self._insert_events(values)
             first = last - len(values) // EVENT_COLUMNS + 1
-            self._arrived(int(now), first, last)
+            self._arrived(now // 1000, first, last)
         if group.links:
             self._con.executemany(
                 "INSERT INTO es_links (anonymous_id, user_id, linked_at) VALUES (?, ?, ?) "
@@ -114,7 +114,7 @@ class Writer:
         results = [self._operation(kind, rows) for kind, rows in group.operations]
         if rejects or len(duplicates) > DUPLICATES_KEPT:
             self._note_rejects(rejects, len(duplicates) - DUPLICATES_KEPT, now)
-        self._ids.log(int(now) // DAY)
+        self._ids.log(now // DAY_MS)
         self._con.execute(
             "INSERT INTO es_state (name, value) VALUES ('last_group', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1",
             (json.dumps([self._mark, group.seq, duplicates]),),
@@ -202,8 +202,8 @@ class Writer:
                 standing.append((found[0], found[1], False))
         return standing  # type: ignore[return-value]
 
-    def _note_rejects(self, rejects: list[tuple[str, str, str]], uncounted: int, now: float) -> None:
-        received = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}"
+    def _note_rejects(self, rejects: list[tuple[str, str, str]], uncounted: int, now: int) -> None:
+        received = clock.to_text(now)
         counts: dict[str, int] = {"duplicate": uncounted} if uncounted > 0 else {}
         for reason, _, _ in rejects:
             counts[reason] = counts.get(reason, 0) + 1

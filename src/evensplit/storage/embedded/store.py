@@ -28,6 +28,7 @@ from evensplit.storage.base import (
 from evensplit.storage.embedded.columns import Columns
 from evensplit.storage.embedded.feed import Feed
 from evensplit.storage.embedded.lock import DirectoryLock
+from evensplit.storage.embedded.questions import Answer, Judge, Question, Questions
 from evensplit.storage.embedded.record import Connection, is_current, open_reader
 from evensplit.storage.embedded.tail import Row, Tail
 from evensplit.storage.embedded.writer import Settings, WriterClient
@@ -78,6 +79,7 @@ class EmbeddedStore:
         self._pruned = 0
         self._syncing = ThreadPoolExecutor(1, "columns")
         self._asking = ThreadPoolExecutor(4, "query")
+        self._questions = Questions()
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -125,6 +127,7 @@ class EmbeddedStore:
             await asyncio.gather(self._opening, return_exceptions=True)
         self._syncing.shutdown(wait=True, cancel_futures=True)
         self._asking.shutdown(wait=True, cancel_futures=True)
+        await asyncio.to_thread(self._questions.close)
         if self._columns is not None:
             self._columns.close()
         for reader in (self._reader, self._rows):
@@ -154,6 +157,11 @@ class EmbeddedStore:
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
         columns = await self._opened()
         return await asyncio.get_running_loop().run_in_executor(self._asking, columns.query, sql, values)
+
+    async def ask(self, question: Question, judge: Judge) -> Answer:
+        """Answer somebody's SQL over everything acknowledged before; `judge` says whether it may run."""
+        await self.fresh()
+        return await self._questions.ask((await self._opened()).cursor, question, judge)
 
     async def problems(self, limit: int = 1000) -> list[tuple[str, int, str]]:
         """(table, row id, reason) of rows of the record that the columns hold only in part."""

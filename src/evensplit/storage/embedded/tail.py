@@ -28,6 +28,8 @@ SMALL = {
     "ab_variants": """SELECT id, test_id, variant_name, description, weight, CAST(created_at AS TEXT)
         FROM ab_variants""",
 }
+READ = 5_000  # rows read at a time
+MOST_TEXT = 16 << 20  # characters of properties in one step
 PROPERTIES = 4  # where the properties stand in a row of events
 
 # A number that may not fit a double: an exponent of three digits, or 309 digits in a row.
@@ -74,9 +76,19 @@ class Tail:
         return int(self._con.execute(f"SELECT count(*) FROM {table} WHERE id <= ?", (up_to,)).fetchone()[0])
 
     def after(self, table: str, low: int, high: int, limit: int) -> list[Row]:
-        """Rows with low < id <= high in the order of their ids."""
-        sql = f"{ROWS[table]} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
-        return self._fetch(sql, (low, high, limit))
+        """Rows with low < id <= high in the order of their ids; fewer where they are very large."""
+        rows: list[Row] = []
+        held = 0
+        while len(rows) < limit and held < MOST_TEXT:
+            some = self._fetch(
+                f"{ROWS[table]} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?", (low, high, min(limit, READ))
+            )
+            if not some:
+                break
+            rows += some
+            low = int(str(some[-1][0]))
+            held += sum(len(str(row[PROPERTIES])) for row in some) if table == "events" else 0
+        return rows
 
     def by_id(self, table: str, ids: list[int]) -> list[Row]:
         rows: list[Row] = []

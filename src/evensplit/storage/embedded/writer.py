@@ -41,7 +41,7 @@ class Settled(asyncio.Future[Kept]):
 class Pending:
     """The group being gathered, and who waits for it."""
 
-    __slots__ = ("batches", "keys", "links", "operations", "rejects", "seq", "values", "waiting")
+    __slots__ = ("batches", "keys", "links", "operations", "rejects", "seq", "size", "values", "waiting")
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
@@ -52,13 +52,16 @@ class Pending:
         self.operations: list[tuple[str, list[tuple[object, ...]]]] = []
         self.batches: list[Settled] = []
         self.waiting: list[asyncio.Future[object]] = []
+        self.size = 0  # bytes, once it has been sent
 
     @property
     def empty(self) -> bool:
         return not self.batches and not self.waiting
 
     def frame(self) -> bytes:
-        return frames.pack((self.seq, self.values, self.keys, self.links, self.rejects, self.operations))
+        packed = frames.pack((self.seq, self.values, self.keys, self.links, self.rejects, self.operations))
+        self.size = len(packed)
+        return packed
 
     def add(self, batch: Batch, answer: Settled) -> None:
         answer.start = len(self.values) // EVENT_COLUMNS
@@ -222,7 +225,7 @@ class WriterClient(asyncio.Protocol):
             group.fail(Unavailable("the record could not be written; nothing was taken"))
         else:
             if group.values and not outcome.duplicates:
-                self._feed.put(outcome.first_id, group.values)
+                self._feed.put(outcome.first_id, group.values, group.size)
             group.settle(outcome.duplicates, outcome.results)
         self._send()
 
