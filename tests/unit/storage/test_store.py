@@ -123,13 +123,18 @@ def test_the_first_assignment_wins(tmp_path: Path) -> None:
 
 def test_the_writer_killed_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
     async def work(store: EmbeddedStore) -> None:
-        acknowledged: list[str] = []
+        acknowledged: list[str] = []  # every event has an id, so that a repeated one shows
 
         async def send(client: int) -> None:
             for n in range(150):
                 name = f"{client}-{n}"
-                await store.append(batch(name))
-                acknowledged.append(name)
+                key = name.ljust(16, ".").encode()
+                while name not in acknowledged:
+                    try:
+                        await store.append(batch(name, keys=[key]))
+                        acknowledged.append(name)
+                    except Unavailable:  # a writer killed while it starts, again and again; the sender tries again
+                        await asyncio.sleep(0.05)
 
         async def kill() -> None:
             for _ in range(4):
