@@ -26,7 +26,7 @@ def described(served: Server) -> OpenApiSchema:
     return loaded.exclude(path_regex="/stream$").exclude(path_regex="^/v1/keys", method="DELETE")
 
 
-def fuzzed(operation: APIOperation) -> None:  # type: ignore[no-any-unimported]
+def fuzzed(operation: APIOperation) -> None:
     @settings(
         max_examples=EXAMPLES,
         deadline=None,
@@ -36,7 +36,7 @@ def fuzzed(operation: APIOperation) -> None:  # type: ignore[no-any-unimported]
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy())
-    def ask(case: schemathesis.Case) -> None:  # type: ignore[no-any-unimported]
+    def ask(case: schemathesis.Case) -> None:
         response = case.call(headers={"Authorization": f"Bearer {SECRET_KEY}"}, timeout=30)
         command = case.as_curl_command()
         assert response.status_code < 500 or response.status_code == 503, (command, response.text[:500])
@@ -48,7 +48,7 @@ def fuzzed(operation: APIOperation) -> None:  # type: ignore[no-any-unimported]
     ask()
 
 
-def test_no_500(described: OpenApiSchema, subtests: pytest.Subtests) -> None:  # type: ignore[no-any-unimported]
+def test_no_500(described: OpenApiSchema, subtests: pytest.Subtests) -> None:
     operations = [result.ok() for result in described.get_all_operations()]
     assert len(operations) > 15
     for operation in operations:

@@ -24,7 +24,8 @@ def test_values(text: str, expected: float | None) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", " ", "A/", "A/Z", "E", "A B", "AB", "(A", "A)", "()", "A**B", "A//B", "__import__('os')", "A.real", "a",
-     "1e999", "A;B", "A,B", "A\x00", "A + é", "1_000", "0x10", "(" * 400 + "A" + ")" * 400, "-" * 400 + "A", "A+" * 300 + "A"],
+     "1e999", "A;B", "A,B", "A\x00", "A + é", "1_000", "0x10", "(" * 400 + "A" + ")" * 400, "-" * 400 + "A",
+     "A+" * 300 + "A"],
 )  # fmt: skip
 def test_what_is_no_formula(text: str) -> None:
     with pytest.raises(InvalidReport) as raised:
