@@ -29,9 +29,9 @@ class ServerSink:
         self._api = api
 
     async def send(self, chunk: Chunk) -> Receipt:
-        if not chunk.body:
+        if not len(chunk.numbers):
             return importer.receipt(0, 0, ())
-        reply = await self._api.send("/v1/events", chunk.body, "application/x-ndjson", CaptureReply)
+        reply = await self._api.send("/v1/events", chunk.body(), "application/x-ndjson", CaptureReply)
         return importer.receipt(reply.accepted, reply.duplicate, reply.notes)
 
 

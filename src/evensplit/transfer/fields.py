@@ -1,22 +1,14 @@
-"""Which column of a table is which field of an event; the columns that are none become properties.
+"""Which column of a table is which field of an event, as `--map` says; the columns that are none become properties."""
 
-`Mapping` is what `--map` says; `Assembly` turns the columns of a table into one event a line, as capture reads it.
-"""
-
-from collections.abc import Iterable, Sequence
-from datetime import UTC, tzinfo
-from json.encoder import encode_basestring as quoted
+from collections.abc import Sequence
+from datetime import tzinfo
 
 import msgspec
 
 from evensplit.errors import Invalid
-from evensplit.transfer import cells
-from evensplit.transfer.columns import TEXT, VALUE, Column, Kind, quick_instants
-from evensplit.transfer.tables import Table
 
 FIELDS = ("event_type", "user_id", "session_id", "anonymous_id", "timestamp", "message_id", "properties")
 ALIASES = {"created_at": "timestamp"}  # as our own exports and the record call it
-_IDS = ("event_type", "user_id", "session_id", "anonymous_id", "message_id")
 
 
 class Mapping(msgspec.Struct, frozen=True):
@@ -71,54 +63,3 @@ class Options(msgspec.Struct, frozen=True):
 
     zone: tzinfo | None = None
     texts: frozenset[str] = frozenset()
-
-
-class Assembly:
-    """Columns of a table to lines of NDJSON. One for a file: its memory of cells spans the file."""
-
-    def __init__(self, table: Table, chosen: Mapping, options: Options) -> None:
-        by_name = {column: field for field, column in chosen.columns.items()}
-        self._head = "{" + "".join(f"{quoted(f)}:{quoted(t)}," for f, t in chosen.constants.items())
-        self._fields: list[tuple[int, Column]] = []
-        self._properties: list[tuple[int, Column]] = []
-        for position, name in enumerate(table.names):
-            field = by_name.get(name)
-            kind = _kind(field, name in options.texts, table.json, options)
-            if field is None:
-                self._properties.append((position, Column(kind, f",{quoted(name)}:")))
-            elif field == "properties":
-                self._properties.append((position, Column(kind)))
-            else:
-                self._fields.append((position, Column(kind, f"{quoted(field)}:", ",")))
-
-    def lines(self, columns: Sequence[Sequence[str]]) -> list[str]:
-        """One JSON text an event; `columns` holds the cells, column by column, `""` where nothing is set."""
-        size = len(columns[0])
-        heads = _joined([column.parts(columns[at]) for at, column in self._fields], size)
-        bodies = _joined([column.parts(columns[at]) for at, column in self._properties], size)
-        start = self._head
-        return [
-            # The commas between the parts stand with the parts; the first and the last one go.
-            f'{start}{head}"properties":{{{body.strip(",")}}}}}' if body else f"{start}{head}".rstrip(",") + "}"
-            for head, body in zip(heads, bodies, strict=True)
-        ]
-
-
-def _kind(field: str | None, as_text: bool, json: bool, options: Options) -> Kind:
-    """How the cells of one column are read. Times of a Parquet file that name no zone are UTC."""
-    if field is None and not as_text:
-        return Kind(str) if json else VALUE
-    if field == "properties":
-        return Kind(_after(cells.inner if json else cells.unguarded, cells.members))
-    if field == "timestamp":
-        instant = cells.instant(options.zone or (UTC if json else None))
-        return Kind(_after(cells.inner, instant)) if json else Kind(instant, quick_instants)
-    return Kind(_after(cells.inner, quoted)) if json else TEXT
-
-
-def _after(first: cells.Encode, then: cells.Encode) -> cells.Encode:
-    return lambda cell: then(first(cell))
-
-
-def _joined(columns: Sequence[Sequence[str]], size: int) -> Iterable[str]:
-    return map("".join, zip(*columns, strict=True)) if columns else [""] * size

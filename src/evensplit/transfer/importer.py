@@ -19,8 +19,9 @@ from evensplit.model.event import Batch, Reject
 from evensplit.storage.base import EventStore
 from evensplit.transfer import lines, tables
 from evensplit.transfer.faults import Fault
-from evensplit.transfer.fields import Assembly, Mapping, Options
+from evensplit.transfer.fields import Mapping, Options
 from evensplit.transfer.files import Source, stream
+from evensplit.transfer.rows import Assembly
 
 SHOWN = 10  # bad lines that are named; the others are counted
 IN_FLIGHT = 3
@@ -30,12 +31,15 @@ _T = TypeVar("_T")
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """Some lines on their way: `numbers[i]` is where line `i` of `body` stands in the file."""
+    """Some lines on their way: `numbers[i]` is where line `i` of the body stands in the file.
 
-    body: bytes
+    `straight` gives the batch of the lines for the time of arrival, or None where they have to be looked at."""
+
+    body: Callable[[], bytes]
     numbers: Sequence[int]
     faults: list[Fault]
     position: int
+    straight: Callable[[int], Batch | None] = lambda _: None
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -159,14 +163,13 @@ def _trimmed(part: list[bytes], numbers: Sequence[int], faults: list[Fault], pos
         if part[start].strip():
             faults = [*faults, Fault(numbers[start], *_NO_OBJECT, part[start][:4096].decode(errors="replace"))]
         start += 1
-    return Chunk(b"\n".join(part[start:]), numbers[start:], faults, position)
+    return Chunk(lambda: b"\n".join(part[start:]), numbers[start:], faults, position)
 
 
 def _from_table(table: tables.Table, assembly: Assembly) -> Iterator[Chunk]:
     for slab in table.slabs():
-        made = assembly.lines(slab.columns)
-        body = "\n".join(made).encode("utf-8", "surrogateescape")
-        yield Chunk(body, slab.lines, slab.faults, slab.position)
+        rows = assembly.rows(slab.columns)
+        yield Chunk(rows.body, slab.lines, slab.faults, slab.position, rows.batch)
 
 
 # --- the store as a sink --------------------------------------------------------------------------
@@ -188,9 +191,14 @@ class StoreSink:
 
 
 def judged(chunk: Chunk) -> pipeline.Reading:
-    if not chunk.body:
+    """What becomes of the lines, by the pipeline or straight where that is the same."""
+    now = clock.now_ms()
+    if not len(chunk.numbers):
         return pipeline.Reading(Batch(), [], [], single=False)
-    return pipeline.read(chunk.body, "application/x-ndjson", clock.now_ms(), len(chunk.numbers))
+    straight = chunk.straight(now)
+    if straight is not None:
+        return pipeline.Reading(straight, range(straight.size), [], single=False)
+    return pipeline.read(chunk.body(), "application/x-ndjson", now, len(chunk.numbers))
 
 
 async def patiently(attempt: Callable[[], Awaitable[_T]]) -> _T:

@@ -41,13 +41,19 @@ class MemoryStore:
 
     def put(self, *events: Event) -> None:
         """Store them with the next ids."""
-        rows = []
-        for event in events:
-            self._id += 1
-            at = EPOCH + timedelta(milliseconds=event.at)
-            rows.append([self._id, event.event_type, event.user_id, event.session_id, event.properties, at])
-        if rows:
-            self.connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?::JSON::VARIANT, ?)", rows)
+        first, self._id = self._id + 1, self._id + len(events)
+        self.connection.execute(
+            "INSERT INTO events SELECT unnest(?::BIGINT[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), "
+            "unnest(?::VARCHAR[]), unnest(?::VARCHAR[])::JSON::VARIANT, unnest(?::TIMESTAMP[])",
+            [
+                list(range(first, self._id + 1)),
+                [event.event_type for event in events],
+                [event.user_id for event in events],
+                [event.session_id for event in events],
+                [event.properties for event in events],
+                [EPOCH + timedelta(milliseconds=event.at) for event in events],
+            ],
+        )
 
     def link(self, anonymous_id: str, user_id: str, at: int) -> None:
         """State that the two are one person."""

@@ -130,7 +130,7 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Any], datetime, datetime, list[Eve
     return report, low, high, draw(st.lists(event, max_size=25))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(cases())
 def test_a_trend_is_what_counting_by_hand_gives(case: tuple[dict[str, Any], datetime, datetime, list[Event]]) -> None:
     report, low, high, events = case

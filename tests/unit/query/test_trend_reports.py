@@ -106,12 +106,12 @@ def test_compare_and_formula_and_unknowns() -> None:
     store.put(view(0), view(0), view(1), Event("buy", START), Event("buy", START - 3 * DAY), view(-3), view(-2))
     answer = asked(store, [{"event": "buy"}, {"event": "view"}], formula="A/B*100", compare="previous")
     (line,) = answer.series
-    assert (line.label, line.values, line.total) == ("A/B*100", [50, 0, None], pytest.approx(100 / 3))
+    assert (line.label, line.values, line.total) == ("A/B*100", [50, 0, None], 1 / 3 * 100)
     assert line.compare is not None
     assert (line.compare.values, line.compare.total) == ([100, 0, None], 50)
     shifted = asked(store, {"event": "view"}, compare={"shift": "-2d"}).series[0].compare
     assert shifted is not None
-    assert shifted.values == [0, 0, 2]
+    assert shifted.values == [1, 0, 2]
 
 
 def test_cumulative_and_smooth() -> None:
@@ -223,7 +223,8 @@ def test_a_property_that_changes_its_kind() -> None:
         counts = asked(store, {"event": "view"}, breakdown=[{"property": "x"}]).series
         assert len(counts) == day + 2
     store.put(view(0, x={"y": 1}))
-    assert asked(store, {"event": "view"}, breakdown=[{"property": "x", "limit": 20}]).series[-1].total >= 1
+    counts = asked(store, {"event": "view"}, breakdown=[{"property": "x", "limit": 20}]).series
+    assert ('{"y":1}', 1) in [(s.breakdown[0], s.total) for s in counts]
 
 
 def test_rows_that_are_not_asked_about_cannot_fail_a_report() -> None:

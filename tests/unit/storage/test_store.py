@@ -135,9 +135,13 @@ def test_the_writer_killed_at_any_moment_loses_and_doubles_nothing(tmp_path: Pat
                         await asyncio.sleep(0.05)
 
         async def kill() -> None:
-            for _ in range(4):
+            killed = 0
+            while killed < 4:
                 await asyncio.sleep(0.08)
-                os.kill(writer_pid(store), signal.SIGKILL)
+                pids = writer_pids()
+                killed += len(pids)
+                for pid in pids:
+                    os.kill(pid, signal.SIGKILL)
 
         await asyncio.gather(kill(), *[send(client) for client in range(8)])
         found = stored(tmp_path)
