@@ -19,6 +19,7 @@ LINES = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/jsonlines"}
 )
 
+SHORT = 4 * 1024
 _MOST_BRACES = 60_000  # bounds how many events are decoded before they are counted
 _T = TypeVar("_T")
 
@@ -65,6 +66,19 @@ def read(body: bytes, content_type: str, most: int) -> Form:
     if head == b"{":
         return _object(body, most)
     return _single(body)
+
+
+def one(body: bytes) -> Sent | None:
+    """The event that a short body is, where it is an object, decodes in one go, and is no envelope."""
+    if len(body) > SHORT or body[:1] != b"{":
+        return None
+    try:
+        if not body.isascii():
+            body.decode()
+        event = _object_decoder.decode(body)
+    except UNREADABLE:
+        return None
+    return event if event.events is None and event.sent_at is None else None
 
 
 def _array(body: bytes, most: int) -> Form:

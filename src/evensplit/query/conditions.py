@@ -131,11 +131,11 @@ def patterns(condition: Condition) -> frozenset[str]:
     return frozenset({condition.pattern}) if isinstance(condition, Matches) else frozenset()
 
 
-def sources(condition: Condition) -> frozenset[Source]:
-    """Everything it looks at."""
+def sources(condition: Condition) -> tuple[Source, ...]:
+    """Everything it looks at, in the order of its parts."""
     if isinstance(condition, AllOf | AnyOf):
-        return frozenset().union(*(sources(part) for part in condition.of))
-    return frozenset({Field("created_at") if isinstance(condition, TimeOrder) else condition.of})
+        return tuple(of for part in condition.of for of in sources(part))
+    return (Field("created_at") if isinstance(condition, TimeOrder) else condition.of,)
 
 
 def understood(filters: Sequence[Filter], field: str, instant: Instant) -> AllOf:

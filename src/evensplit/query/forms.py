@@ -81,7 +81,7 @@ async def forms(store: Reading, event_type: str | None, properties: Iterable[Pro
     nothing = Kinds(0, as_of.fresh.tombstones, as_of.fresh.mark)
     found: dict[Property, Kinds] = {}
     stale: dict[int, list[Property]] = {}
-    for of in sorted(set(properties), key=lambda of: of.path):
+    for of in dict.fromkeys(properties):
         known = kept.get((event_type, of), nothing)
         if (known.tombstones, known.mark) != (nothing.tombstones, nothing.mark):
             known = nothing  # rows that were looked at may have been changed

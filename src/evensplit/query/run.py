@@ -83,8 +83,8 @@ async def _rows(store: Reading, question: Question, properties: Sequence[Propert
 
 def _properties(planned: TrendPlan, series: SeriesPlan) -> list[Property]:
     """Every property that one series' SQL looks at."""
-    looked_at = {*sources(series.condition), *(split.of for split in planned.splits)}
-    return [of for of in (*looked_at, series.of) if isinstance(of, Property)]
+    looked_at = (*sources(series.condition), *(split.of for split in planned.splits), series.of)
+    return [of for of in looked_at if isinstance(of, Property)]
 
 
 def _series(

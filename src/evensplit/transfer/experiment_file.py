@@ -13,7 +13,7 @@ import msgspec
 
 from evensplit import clock
 from evensplit.errors import Invalid, Rejected
-from evensplit.ingest import timestamps
+from evensplit.ingest import pipeline, timestamps
 from evensplit.model.event import Batch
 from evensplit.model.experiment import Design, Experiment, NewExperiment, NewVariant
 from evensplit.model.metric import Recorded
@@ -207,11 +207,14 @@ class Reading:
 
     def _row(self, line: int, row: Sequence[str], json: bool, truths: Counter[str] | None) -> Row:
         plain = cells.inner if json else cells.unguarded
-        user, variant = plain(row[0]), plain(row[1])
-        if not user or len(user) > 512 or "\0" in user:
+        try:
+            user, variant = plain(row[0]), plain(row[1])
+        except msgspec.DecodeError:
+            raise Rejected("invalid_text", "the user or the variant is no storable text") from None
+        if not user or len(user) > pipeline.MAX_ID or "\0" in user or not _storable(user):
             raise Rejected("invalid_user_id", f"column {self.plan.user!r} holds no id of 1 to 512 characters")
-        if not variant:
-            raise Rejected("unknown_variant", f"column {self.plan.variant!r} is empty")
+        if not variant or not _storable(variant):
+            raise Rejected("unknown_variant", f"column {self.plan.variant!r} names no variant")
         values = []
         for name, cell in zip(self.plan.metrics, row[2:], strict=False):
             text = cell if json or not cell else cells.value(cell)
@@ -223,8 +226,12 @@ class Reading:
     def _instant(self, cell: str, json: bool) -> str:
         if self.plan.time is None:
             return self._arrival.text
-        text = cells.instant(self._options.zone)(cells.inner(cell) if json else cell)
-        return timestamps.to_record(msgspec.json.decode(text, type=str | int | float), self._arrival)
+        try:
+            text = cells.instant(self._options.zone)(cells.inner(cell) if json else cell)
+            moment = msgspec.json.decode(text, type=str | int | float)
+        except (msgspec.DecodeError, UnicodeError):
+            raise Rejected("invalid_timestamp", f"column {self.plan.time!r} holds no time") from None
+        return timestamps.to_record(moment, self._arrival)
 
 
 def _measured(name: str, text: str) -> float | None:
@@ -238,6 +245,15 @@ def _measured(name: str, text: str) -> float | None:
     if not math.isfinite(value):
         raise Rejected("invalid_number", f"column {name!r} holds {text[:64]}, more than a 64-bit float can hold")
     return value
+
+
+def _storable(text: str) -> bool:
+    """Whether it is UTF-8: bytes that are not come from a CSV file as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def _position(names: Sequence[str], name: str) -> int:

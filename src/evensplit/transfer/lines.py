@@ -125,9 +125,15 @@ class Renaming:
             elif field == "properties" and value.startswith("{"):
                 properties.append(value[1:-1])
             elif field == "timestamp" and value.startswith('"'):
-                fields.append(f"{quoted(field)}:{self._instant(cells.inner(value))}")
+                fields.append(f"{quoted(field)}:{self._moment(value)}")
             else:
                 fields.append(f"{quoted(field)}:{value}")
         if properties:
             fields.append(f'"properties":{{{",".join(filter(str.strip, properties))}}}')
         return ("{" + ",".join(fields) + "}").encode("utf-8", "surrogateescape")
+
+    def _moment(self, value: str) -> str:
+        try:
+            return self._instant(cells.inner(value))
+        except UNREADABLE:
+            return value

@@ -1,8 +1,9 @@
-"""An event store over DuckDB in memory, with the tables of the columnar copy: for the tests of this folder."""
+"""An event store over DuckDB, in memory or a file, with the tables of the columnar copy: for this folder's tests."""
 
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import msgspec
@@ -32,9 +33,12 @@ class MemoryStore:
 
     engine = "duckdb"
 
-    def __init__(self, path: str = ":memory:") -> None:
-        self.connection = duckdb.connect(path)
+    def __init__(self, path: Path | None = None) -> None:
+        """In a file, properties are kept column by column, as in a big copy; in memory they are not."""
+        self.connection = duckdb.connect(":memory:" if path is None else str(path))
         self.connection.execute(TABLES)
+        self.connection.execute("SET variant_minimum_shredding_size = 0")
+        self._in_file = path is not None
         self.asked: list[tuple[str, list[object]]] = []
         self.tombstones = 0
         self._id = 0
@@ -54,6 +58,8 @@ class MemoryStore:
                 [EPOCH + timedelta(milliseconds=event.at) for event in events],
             ],
         )
+        if self._in_file:
+            self.connection.execute("CHECKPOINT")
 
     def link(self, anonymous_id: str, user_id: str, at: int) -> None:
         """State that the two are one person."""

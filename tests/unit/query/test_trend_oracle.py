@@ -3,6 +3,8 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -130,11 +132,27 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Any], datetime, datetime, list[Eve
     return report, low, high, draw(st.lists(event, max_size=25))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+Case = tuple[dict[str, Any], datetime, datetime, list[Event]]
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=SLOW)
 @given(cases())
-def test_a_trend_is_what_counting_by_hand_gives(case: tuple[dict[str, Any], datetime, datetime, list[Event]]) -> None:
+def test_a_trend_is_what_counting_by_hand_gives(case: Case) -> None:
+    holds(case, MemoryStore())
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=SLOW)
+@given(cases())
+def test_and_so_it_is_over_properties_kept_as_columns(case: Case) -> None:
+    with TemporaryDirectory() as directory:
+        store = MemoryStore(Path(directory) / "columns.duckdb")
+        holds(case, store)
+        store.connection.close()
+
+
+def holds(case: Case, store: MemoryStore) -> None:
     report, low, high, events = case
-    store = MemoryStore()
     store.put(*events)
     answer = asyncio.run(run(store, read_trend(json.dumps(report)), NOW))
     buckets, expected = trend_oracle.trend(events, report, low, high)

@@ -166,6 +166,28 @@ def test_loading_that_breaks_off_takes_the_experiment_out_again(place: Any, tmp_
     place.use(run)
 
 
+def test_texts_that_cannot_be_stored_are_told(place: Any, tmp_path: Path) -> None:
+    lines, table = tmp_path / "old.ndjson", tmp_path / "odd.csv"
+    odd = [
+        '{"who":"\\ud800","group":"a"}',
+        '{"who":"x","group":"a","day":"\\ud800"}',
+        '{"who":"y","group":"b","day":5}',
+    ]
+    lines.write_text("\n".join(odd))
+    table.write_bytes(b"who,group,day\n\xff,a,5\nx,\xff,5\ny,a,\xff\nz,b,5\nv,a,5\n")
+
+    async def run(store: EmbeddedStore) -> None:
+        plan = msgspec.structs.replace(PLAN, metrics=(), time="day")
+        with pytest.raises(Invalid, match="at least|2 to"):
+            await load(store, lines, plan)  # one variant is left
+        loaded = await load(store, table, plan)
+        assert loaded.users == Counter(a=1, b=1)
+        reasons = [fault.reason for fault in loaded.shown]
+        assert reasons == ["invalid_user_id", "unknown_variant", "invalid_timestamp"]
+
+    place.use(run)
+
+
 def test_weights_are_those_that_were_intended(place: Any, tmp_path: Path) -> None:
     path = write(tmp_path / "old.csv")
 

@@ -393,7 +393,8 @@ def test_the_straight_way_stores_what_the_long_way_would(table: list[tuple[str, 
     names = ["event_type", "user_id", "timestamp", "a", "message_id"]
     columns: list[list[str]] = [list(column) for column in zip(*table, strict=True)]
     if json:
-        columns = [[quoted(cell) if cell else "" for cell in column] for column in columns]
+        texts = [[cell.encode(errors="replace").decode() for cell in column] for column in columns]
+        columns = [[quoted(cell) if cell else "" for cell in column] for column in texts]
     options = Options(ZoneInfo("UTC"))
     chosen = Mapping(constants={"session_id": "s"}).resolve(names)
     rows = Assembly(Columns(names, json), chosen, options).rows(columns)

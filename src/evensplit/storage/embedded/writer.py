@@ -31,13 +31,6 @@ ATTEMPTS = 3  # how often one group is tried
 GROUP_EVENTS = 20_000  # a group takes no further request beyond this: bounds the time to an answer
 
 
-class Settled(asyncio.Future[Kept]):
-    """The answer to one batch. `start` and `size`: where its events stand in the group."""
-
-    start: int = 0
-    size: int = 0
-
-
 class Pending:
     """The group being gathered, and who waits for it."""
 
@@ -50,7 +43,7 @@ class Pending:
         self.links: list[tuple[str, str, str]] = []
         self.rejects: list[tuple[str, str, str]] = []
         self.operations: list[tuple[str, list[tuple[object, ...]]]] = []
-        self.batches: list[Settled] = []
+        self.batches: list[tuple[asyncio.Future[Kept], int, int]] = []  # the answer, and where its events stand
         self.waiting: list[asyncio.Future[object]] = []
         self.size = 0  # bytes, once it has been sent
 
@@ -63,24 +56,23 @@ class Pending:
         self.size = len(packed)
         return packed
 
-    def add(self, batch: Batch, answer: Settled) -> None:
-        answer.start = len(self.values) // EVENT_COLUMNS
-        answer.size = len(batch.values) // EVENT_COLUMNS
+    def add(self, batch: Batch, answer: asyncio.Future[Kept]) -> None:
+        start = len(self.values) // EVENT_COLUMNS
         if batch.keys:
-            self.keys += [None] * (answer.start - len(self.keys))
+            self.keys += [None] * (start - len(self.keys))
             self.keys += batch.keys
         self.values += batch.values
         if batch.links:
             self.links += batch.links
         if batch.rejects:
             self.rejects += [(reject.reason, reject.message, reject.event) for reject in batch.rejects]
-        self.batches.append(answer)
+        self.batches.append((answer, start, len(self.values) // EVENT_COLUMNS))
 
     def settle(self, duplicates: list[int], results: list[tuple[str, object]]) -> None:
         """Everything in the group is committed: tell everybody their part of it."""
-        for answer in self.batches:
+        for answer, start, end in self.batches:
             if not answer.done():
-                answer.set_result(_part(duplicates, answer) if duplicates else NO_DUPLICATES)
+                answer.set_result(_part(duplicates, start, end) if duplicates else NO_DUPLICATES)
         for waiting, (verdict, value) in zip(self.waiting, results, strict=True):
             if waiting.done():
                 continue
@@ -92,16 +84,19 @@ class Pending:
                 waiting.set_exception(EvensplitError(str(value)))
 
     def fail(self, error: EvensplitError) -> None:
-        everybody: list[asyncio.Future[Kept] | asyncio.Future[object]] = [*self.batches, *self.waiting]
+        everybody: list[asyncio.Future[Kept] | asyncio.Future[object]] = [
+            *(batch[0] for batch in self.batches),
+            *self.waiting,
+        ]
         for answer in everybody:
             if not answer.done():
                 answer.set_exception(error)
 
 
-def _part(duplicates: list[int], answer: Settled) -> Kept:
-    low = bisect_left(duplicates, answer.start)
-    high = bisect_left(duplicates, answer.start + answer.size)
-    return Kept([position - answer.start for position in duplicates[low:high]])
+def _part(duplicates: list[int], start: int, end: int) -> Kept:
+    """The duplicates among the events from `start` to `end` of the group, counted from `start`."""
+    low, high = bisect_left(duplicates, start), bisect_left(duplicates, end)
+    return Kept([position - start for position in duplicates[low:high]])
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -143,7 +138,7 @@ class WriterClient(asyncio.Protocol):
 
     def append(self, batch: Batch) -> "asyncio.Future[Kept]":
         """Give events to the next group. The future is done when they are on disk."""
-        answer = Settled(loop=asyncio.get_running_loop())
+        answer: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
         self._admit(max(1, len(batch.values) // EVENT_COLUMNS))
         self._gathering.add(batch, answer)
         self._push()
@@ -231,8 +226,8 @@ class WriterClient(asyncio.Protocol):
 
     def _done(self, group: Pending) -> None:
         self._attempts = 0
-        for answer in group.batches:
-            self._queued -= max(1, answer.size)
+        for _, start, end in group.batches:
+            self._queued -= max(1, end - start)
         for _, rows in group.operations:
             self._queued -= len(rows)
 
