@@ -1,4 +1,4 @@
-"""The OpenAPI document of every route, hot ones included, and its pages under /docs, made here without foreign assets."""
+"""The OpenAPI document of every route, hot ones included, and its page /docs, made here without foreign assets."""
 
 from functools import cache
 from html import escape
@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from litestar import MediaType, Request, get
 
-from evensplit.api.capture import CaptureReply
 from evensplit.api.hot_routes import hot_paths
 from evensplit.web.responses import ErrorReply
 
@@ -39,9 +38,7 @@ def _document(app: Any) -> dict[str, Any]:
     """Litestar's document, with the hot routes, the keys and the one error shape added."""
     document: dict[str, Any] = app.openapi_schema.to_schema()
     paths, schemas = hot_paths()
-    (reply, error), shared = msgspec.json.schema_components(
-        [CaptureReply, ErrorReply], ref_template="#/components/schemas/{name}"
-    )
+    (error,), shared = msgspec.json.schema_components([ErrorReply], ref_template="#/components/schemas/{name}")
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(schemas | shared)
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

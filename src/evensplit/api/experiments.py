@@ -6,9 +6,9 @@ from urllib.parse import unquote
 import msgspec
 from litestar import Request, delete, get, patch, post, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.params import FromPath, FromQuery, QueryParameter
 
+from evensplit.api.bodies import takes
 from evensplit.errors import Invalid, NotFound
 from evensplit.experiments.analyze import analyze, read_question
 from evensplit.experiments.conditions import check
@@ -111,43 +111,6 @@ class ExperimentChange(msgspec.Struct):
     payloads: dict[str, Any] | None = None
 
 
-def _takes(body: type | object) -> type[Operation]:
-    """An operation whose document says what its body looks like."""
-    found, definitions = msgspec.json.schema_components([body], ref_template="#/$defs/{name}")
-    schema = _inlined(found[0], definitions)
-
-    class Documented(Operation):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            media = OpenAPIMediaType(schema=_Verbatim(schema))
-            self.request_body = RequestBody(content={"application/json": media}, required=True)
-
-    return Documented
-
-
-class _Verbatim(Schema):
-    """A JSON schema as msgspec wrote it."""
-
-    def __init__(self, text: dict[str, Any]) -> None:
-        super().__init__()
-        self._text = text
-
-    def to_schema(self) -> dict[str, Any]:
-        return self._text
-
-
-def _inlined(schema: Any, definitions: dict[str, Any], within: tuple[str, ...] = ()) -> Any:
-    """Every definition in the place of its name; what holds itself, as groups of filters do, is left open there."""
-    if isinstance(schema, list):
-        return [_inlined(each, definitions, within) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        name = schema["$ref"].removeprefix("#/$defs/")
-        return {} if name in within else _inlined(definitions[name], definitions, (*within, name))
-    return {name: _inlined(each, definitions, within) for name, each in schema.items() if name != "discriminator"}
-
-
 # --- routes ---------------------------------------------------------------------------------------
 
 
@@ -160,7 +123,7 @@ async def list_experiments(request: Call) -> ExperimentList:
     "/v1/experiments",
     tags=TAGS,
     summary="Create an experiment; it runs at once unless `start` is false",
-    operation_class=_takes(ExperimentBody),
+    operation_class=takes(ExperimentBody),
 )
 async def create_experiment(request: Call) -> ExperimentReply:
     new = read_new(await request.body())
@@ -179,7 +142,7 @@ async def one_experiment(request: Call, name: FromPath[str]) -> ExperimentReply:
     summary="Change name, description, control, weights, payloads, variants",
     description="`variants` is the whole list: what is missing from it is removed, unless somebody is assigned to it. "
     "What an entry leaves out stays as it is. `weights` and `payloads` change single variants by name.",
-    operation_class=_takes(ExperimentChange),
+    operation_class=takes(ExperimentChange),
 )
 async def change_experiment(request: Call, name: FromPath[str]) -> ExperimentReply:
     body = await request.body()
@@ -209,7 +172,7 @@ archive_experiment = _mover("archive", "Put it away: it answers nobody any more"
     "/v1/experiments/{name:str}/metrics",
     tags=TAGS,
     summary="Replace the metric definitions",
-    operation_class=_takes(list[Recorded | Proportion | Mean]),
+    operation_class=takes(list[Recorded | Proportion | Mean]),
 )
 async def set_metrics(request: Call, name: FromPath[str]) -> ExperimentReply:
     wrapped = b'{"metrics":' + text_of(await request.body()) + b"}"

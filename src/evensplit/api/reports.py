@@ -2,19 +2,24 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, get, post
 from litestar.params import Parameter
 
 from evensplit import clock
-from evensplit.errors import Invalid, InvalidJson
-from evensplit.model.report import Trend, TrendAnswer
+from evensplit.api.bodies import takes
+from evensplit.model.report import Trend, TrendAnswer, read_trend
 from evensplit.query import run
 
 
-@post("/v1/reports/trend", status_code=200, summary="Events over time", tags=["Reports"])
-async def trend(request: Request[Any, Any, Any], data: Trend) -> TrendAnswer:
-    return await run.run(request.app.state.services.store, data, clock.now_ms())
+@post(
+    "/v1/reports/trend",
+    status_code=200,
+    summary="Events over time",
+    tags=["Reports"],
+    operation_class=takes(Trend),
+)
+async def trend(request: Request[Any, Any, Any]) -> TrendAnswer:
+    return await _answer(request, await request.body())
 
 
 @get("/v1/reports/trend", summary="Events over time, as a link", tags=["Reports"])
@@ -22,16 +27,11 @@ async def trend_link(
     request: Request[Any, Any, Any],
     q: Annotated[str, Parameter(description="The report as JSON, URL-encoded.")],
 ) -> TrendAnswer:
-    return await run.run(request.app.state.services.store, _report(q), clock.now_ms())
+    return await _answer(request, q)
 
 
-def _report(text: str) -> Trend:
-    try:
-        return msgspec.json.decode(text, type=Trend)
-    except msgspec.ValidationError as error:
-        raise Invalid(f"the report in q does not fit: {error}") from None
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise InvalidJson(f"q is not JSON: {error}") from None
+async def _answer(request: Request[Any, Any, Any], report: bytes | str) -> TrendAnswer:
+    return await run.run(request.app.state.services.store, read_trend(report), clock.now_ms())
 
 
 HANDLERS = [trend, trend_link]

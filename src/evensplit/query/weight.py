@@ -13,7 +13,7 @@ from evensplit.errors import SqlNotAllowed
 MOST_GROWTH = 64
 MOST_COLUMNS = 2_000
 MOST_TABLES = 64
-MOST_EXPRESSIONS = 50_000
+MOST_EXPRESSIONS = 20_000
 
 
 class Weight(NamedTuple):
@@ -49,6 +49,10 @@ def bounded(weight: Weight) -> Weight:
 
 def checked(weight: Weight) -> Weight:
     """Raises SqlNotAllowed where it is too much to be planned."""
+    if weight.growth > MOST_GROWTH:
+        raise SqlNotAllowed(
+            f"a value may become {weight.growth} times as long as a column's; at most {MOST_GROWTH} times"
+        )
     for value, most, what in (
         (weight.columns, MOST_COLUMNS, "columns"),
         (weight.tables, MOST_TABLES, "tables, each WITH counted as often as it is named"),

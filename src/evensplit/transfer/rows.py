@@ -3,8 +3,8 @@
 Which column is which field is said by `fields`, what a cell means by `cells`.
 """
 
-from collections.abc import Sequence
-from datetime import UTC
+from collections.abc import Callable, Sequence
+from datetime import UTC, tzinfo
 from json.encoder import encode_basestring as quoted
 
 from evensplit.model.event import Batch
@@ -14,6 +14,8 @@ from evensplit.transfer.fields import Mapping, Options
 from evensplit.transfer.plain import Field
 from evensplit.transfer.tables import Table
 
+Reader = Callable[[str], str | int | float]
+
 
 class Assembly:
     """Columns of a table to events. One for a file: its memory of cells spans the file."""
@@ -22,7 +24,8 @@ class Assembly:
         by_name = {column: field for field, column in chosen.columns.items()}
         self._constants = chosen.constants
         self._fields: dict[str, tuple[int, Column]] = {}
-        self._readers: dict[str, cells.Encode] = {}
+        self._readers: dict[str, Reader] = {}
+        self._guards = "" if table.json else "'"
         self._properties: list[tuple[int, Column]] = []
         self._checked = "properties" not in chosen.columns  # whole objects have still to be looked at
         for position, name in enumerate(table.names):
@@ -34,8 +37,7 @@ class Assembly:
                 self._properties.append((position, Column(kind)))
             else:
                 self._fields[field] = position, Column(kind, f"{quoted(field)}:", ",")
-                text = cells.inner if table.json else cells.unguarded
-                self._readers[field] = kind.encode if field == "timestamp" else text
+                self._readers[field] = _reader(field, table.json, options)
 
     def rows(self, columns: Sequence[Sequence[str]]) -> "Rows":
         """`columns` holds the cells, column by column, `""` where nothing is set."""
@@ -70,19 +72,22 @@ class Rows:
         made, size = self._assembly, len(self._bodies)
         if not made._checked:
             return None
-        given = {field: Field(self._columns[at], made._readers[field]) for field, (at, _) in made._fields.items()}
-        fixed = {field: Field([text] * size, _constant(field)) for field, text in made._constants.items()}
+        given = {
+            field: Field(self._columns[at], made._readers[field], made._guards)
+            for field, (at, _) in made._fields.items()
+        }
+        fixed = {field: Field([text] * size, str) for field, text in made._constants.items()}
         return plain.batch(given | fixed, self._bodies, received_ms)
 
 
 def _kind(field: str | None, as_text: bool, json: bool, options: Options) -> Kind:
-    """How the cells of one column are read. Times of a Parquet file that name no zone are UTC."""
+    """How the cells of one column become JSON."""
     if field is None and not as_text:
         return Kind(str) if json else VALUE
     if field == "properties":
         return Kind(_after(cells.inner if json else cells.unguarded, cells.members))
     if field == "timestamp":
-        instant = cells.instant(options.zone or (UTC if json else None))
+        instant = cells.instant(_zone(json, options))
         return Kind(_after(cells.inner, instant)) if json else Kind(instant, quick_instants)
     return Kind(_after(cells.inner, quoted)) if json else TEXT
 
@@ -91,5 +96,15 @@ def _after(first: cells.Encode, then: cells.Encode) -> cells.Encode:
     return lambda cell: then(first(cell))
 
 
-def _constant(field: str) -> cells.Encode:
-    return quoted if field == "timestamp" else str
+def _reader(field: str, json: bool, options: Options) -> Reader:
+    """What a cell of this field says, for `plain`."""
+    text = cells.inner if json else cells.unguarded
+    if field != "timestamp":
+        return text
+    moment = cells.moment(_zone(json, options))
+    return (lambda cell: moment(cells.inner(cell))) if json else moment
+
+
+def _zone(json: bool, options: Options) -> tzinfo | None:
+    """Times of a Parquet file that name no zone are UTC."""
+    return options.zone or (UTC if json else None)
