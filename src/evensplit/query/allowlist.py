@@ -58,6 +58,8 @@ def _unparsed(tree: Tree) -> SqlFailed | SqlNotAllowed:
     message = text_of(tree.get("error_message")).splitlines()[0]
     if tree.get("error_type") == "not implemented" and message.startswith("Only SELECT"):
         return SqlNotAllowed("only a SELECT is allowed here")
+    if message.startswith("Max expression depth"):
+        return SqlNotAllowed("the statement nests too deep")
     return SqlFailed(message)
 
 

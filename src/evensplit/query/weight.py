@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from evensplit.errors import SqlNotAllowed
 
-MOST_GROWTH = 64
+MOST_GROWTH = 32
 MOST_COLUMNS = 2_000
 MOST_TABLES = 64
 MOST_EXPRESSIONS = 20_000
