@@ -18,6 +18,10 @@ class EvensplitError(Exception):
         self.details = list(details)
 
 
+class QueryFailed(EvensplitError):
+    """The engine could not answer. What it said is the cause, for the log and for nobody else."""
+
+
 class Malformed(EvensplitError):
     """The request could not be read at all."""
 

@@ -94,7 +94,8 @@ class _Judge:
             ctes = {**scope.ctes, text_of(node.get("cte_name")).lower(): first}
             inside = msgspec.structs.replace(scope, ctes=ctes, repeated=True)
             again = self.query(tree_of(node.get("right")), inside)
-            return first._replace(tables=first.tables + again.tables, size=first.size + again.size)
+            both = first._replace(tables=first.tables + again.tables, size=first.size + again.size)
+            return self._rest(node, inside, ("left", "right", "cte_map"), both)
         raise SqlNotAllowed(f"{kind}: this form of query is not allowed")
 
     def _with(self, node: Tree, scope: Scope) -> Mapping[str, Weight]:
@@ -159,7 +160,8 @@ class _Judge:
             case "EXPRESSION_LIST":
                 rows = items(ref.get("values"))
                 weight = heaviest([self.expression(part, scope) for part in parts(rows)])
-                return checked(weight._replace(columns=max((len(items(row)) for row in rows), default=0)))
+                wide = weight._replace(columns=max((len(items(row)) for row in rows), default=0))
+                return self._rest(ref, scope, ("values",), wide)
             case "PIVOT":
                 return self._pivot(ref, scope)
             case "SHOW_REF":
@@ -197,7 +199,8 @@ class _Judge:
         if name in ("range", "generate_series"):
             series.check(name, items(call.get("arguments")))
         weight = total([self.expression(part, scope) for part in parts(call)])
-        return checked(weight._replace(growth=max(1, weight.growth), columns=10, tables=1 + weight.tables))
+        wide = weight._replace(growth=max(1, weight.growth), columns=10, tables=1 + weight.tables)
+        return self._rest(ref, scope, ("function",), wide)
 
     def _pivot(self, ref: Tree, scope: Scope) -> Weight:
         source = self.source(ref.get("source"), scope)
@@ -251,9 +254,9 @@ class _Judge:
         names = [text_of(name).lower() for name in items(part.get("column_names"))]
         if len(names) > MOST_PARTS:
             raise SqlNotAllowed(f"a name of more than {MOST_PARTS} parts")
-        alias = scope.aliases.get(names[0], Weight())
+        alias = scope.aliases.get(names[0] if names else "", Weight())
         growth = max(scope.reach.growth, alias.growth)
-        if names[-1] in self._rows:
+        if names and names[-1] in self._rows:
             growth *= max(1, scope.reach.columns)
         return Weight(growth, 0, alias.tables, alias.size)
 
@@ -348,12 +351,13 @@ def _type_growth(kind: Tree) -> int:
     path = items(tree_of(kind.get("qualified_name")).get("path"))
     if kind.get("class") != "TYPE" or len(path) != 1 or text_of(path[0]).lower() != name:
         raise SqlNotAllowed(f"type {name[:100]}: this is not a type that may be named here")
-    if name in vocabulary.FIXED_TYPES:
-        return 0
-    if name in vocabulary.TEXT_TYPES:
-        return 1
+    within = list(parts(items(kind.get("children"))))
+    if name in vocabulary.FIXED_TYPES or name in vocabulary.TEXT_TYPES:
+        if any(inner.get("class") != "CONSTANT" for inner in within):
+            raise SqlNotAllowed(f"type {name}: its width must be a number")
+        return int(name in vocabulary.TEXT_TYPES)
     if name not in vocabulary.GROWING_TYPES:
         raise SqlNotAllowed(f"type {name[:100]}: it is not one of the types allowed here")
-    for inner in parts(items(kind.get("children"))):
+    for inner in within:
         _type_growth(inner)
     return vocabulary.GROWING_TYPES[name]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from evensplit import clock
-from evensplit.errors import InvalidReport
+from evensplit.errors import InvalidReport, QueryFailed
 from evensplit.model.report import OTHER, Compared, ComparedPeriod, Trend, TrendAnswer, TrendSeries
 from evensplit.query import answer, ranges
 from evensplit.query.answer import REST, Known, Line, Lines, Place
@@ -71,7 +71,7 @@ async def _rows(store: Reading, question: Question, properties: Sequence[Propert
     sql = trend_sql(question, speak(store.engine, seen))
     try:
         return await store.query(sql.sql, sql.values)
-    except Exception:
+    except QueryFailed:
         # A scan may cast a value before it drops the row, and so fail at one that is not asked about (of another
         # type of event, or newer). Such a property is looked at row by row from now on; other errors come again.
         if all(form.kind != "number" for form in seen.values()):

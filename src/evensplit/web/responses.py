@@ -71,6 +71,8 @@ def printable(text: str) -> str:
 def known(error: Exception) -> EvensplitError:
     """The error as one of ours. A defect becomes `internal`, logged whole and shown as nothing."""
     if isinstance(error, EvensplitError) and not isinstance(error, errors.StartError):
+        if error.code == EvensplitError.code:
+            log.error("a request failed", exc_info=error)
         return error
     if isinstance(error, HTTPException):
         return _of_litestar(error)

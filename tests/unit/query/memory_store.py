@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from evensplit.errors import QueryFailed
 from evensplit.storage.base import Watermark
 
 EPOCH = datetime(1970, 1, 1)
@@ -73,7 +74,10 @@ class MemoryStore:
 
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
         self.asked.append((sql, list(values)))
-        return self.connection.cursor().execute(sql, list(values)).fetchall()
+        try:
+            return self.connection.cursor().execute(sql, list(values)).fetchall()
+        except duckdb.Error as error:
+            raise QueryFailed(str(error)) from error
 
 
 def properties(**values: object) -> str:

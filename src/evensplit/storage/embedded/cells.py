@@ -35,7 +35,7 @@ def column_of(name: str, kind: str) -> tuple[Column, Reader]:
     """`kind` is the type as the engine spells it."""
     column = Column(name, "NULL" if kind == '"NULL"' else kind)
     plain = kind.partition("(")[0]
-    if kind.endswith("]") or plain in ("STRUCT", "MAP", "UNION", "VARIANT"):
+    if kind.endswith("]") or plain in ("STRUCT", "TUPLE", "MAP", "UNION", "VARIANT"):
         return column, Reader("CAST(to_json({}) AS VARCHAR)", _json)
     return column, _READERS.get(plain, _OTHER)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from evensplit.errors import QueryFailed
 from evensplit.storage.base import Watermark
 from evensplit.storage.embedded.feed import Feed
 from evensplit.storage.embedded.tail import PROPERTIES, ROWS, SMALL, SUSPECT, Marks, Row, Tail, readable, unreadable
@@ -181,8 +182,11 @@ class Columns:
 
     def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
         """Run a statement on a connection of its own and fetch everything."""
-        with self._con.cursor() as cursor:
-            return cursor.execute(sql, list(values)).fetchall()
+        try:
+            with self._con.cursor() as cursor:
+                return cursor.execute(sql, list(values)).fetchall()
+        except duckdb.Error as error:
+            raise QueryFailed("the question could not be answered; the log says why") from error
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same engine; whoever asks for it closes it."""

@@ -77,13 +77,19 @@ class Questions:
         self._waiting = 0
         self._closing = threading.Event()
 
-    def close(self) -> None:
-        """Interrupt what runs, answer nothing more."""
+    def halt(self) -> None:
+        """Interrupt what runs; whoever asks from now on is told that the server stops."""
         self._closing.set()
+
+    def close(self) -> None:
+        """The same, and wait until it has ended."""
+        self.halt()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     async def ask(self, connect: Connect, question: Question, judge: Judge) -> Answer:
         """Raises Unavailable where too many wait, and what `judge` and the engine have to say."""
+        if self._closing.is_set():
+            raise Unavailable("the server is stopping")
         if self._waiting > MOST_WAITING:
             raise Unavailable(f"{self._waiting} SQL statements are running or waiting; they run one at a time", 5)
         self._waiting += 1
@@ -98,6 +104,8 @@ class Questions:
             limit = _lock(con)
             with _Watch(con, self._seconds, limit + SPARE, self._closing) as watch:
                 try:
+                    if self._closing.is_set():
+                        raise Unavailable("the server is stopping")
                     sql = _bare(question.sql)
                     (tree,) = _one(con.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]))
                     judge(str(tree))

@@ -163,6 +163,10 @@ class EmbeddedStore:
         await self.fresh()
         return await self._questions.ask((await self._opened()).cursor, question, judge)
 
+    def hush(self) -> None:
+        """Interrupt the SQL that runs and take no more of it, so that a stop need not wait for it."""
+        self._questions.halt()
+
     async def problems(self, limit: int = 1000) -> list[tuple[str, int, str]]:
         """(table, row id, reason) of rows of the record that the columns hold only in part."""
         columns = await self._opened()

@@ -81,7 +81,8 @@ class Pending:
             elif verdict == "conflict":
                 waiting.set_exception(Conflict(str(value)))
             else:
-                waiting.set_exception(EvensplitError(str(value)))
+                log.error("a change was not written: %s", value)
+                waiting.set_exception(EvensplitError("the change could not be written; the log says why"))
 
     def fail(self, error: EvensplitError) -> None:
         everybody: list[asyncio.Future[Kept] | asyncio.Future[object]] = [
