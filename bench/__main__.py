@@ -130,6 +130,10 @@ def rates(measured: rounds.Rounds) -> list[Line]:
         ratio(f"... random ids, {measured.size.stored:,} rows stored", s["random"], s["B"], "B", 0.25, "ev/s"),
         ratio("import of an NDJSON file", s["import"], s["B"], "B", 0.6, "rows/s"),
     ]
+    for name, kind in (("single events", "single"), ("batches without ids", "none"), ("random ids", "random")):
+        waited = s[f"catch-up, {kind}"]
+        remark = f"after {measured.size.seconds} s of load; {waited.spread}"
+        lines.append(Line(f"first report right after {name}", waited.median, "s", note=remark))
     waits = [f"{kind} {shown(s[f'{kind} p50'].median)} / {shown(s[f'{kind} p99'].median)}" for kind in ("A", "single")]
     lines.append(Line("latency p50 / p99", s["single p50"].median, "ms", note="; ".join(waits)))
     return lines

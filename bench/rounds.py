@@ -31,8 +31,8 @@ class Size:
     repeats: int  # of each report
 
 
-FULL = Size(rounds=5, seconds=5, stored=5_000_000, floor_rows=300_000, file_rows=500_000, repeats=9)
-QUICK = Size(rounds=2, seconds=2, stored=300_000, floor_rows=100_000, file_rows=100_000, repeats=5)
+FULL = Size(rounds=5, seconds=4, stored=5_000_000, floor_rows=300_000, file_rows=1_000_000, repeats=9)
+QUICK = Size(rounds=2, seconds=2, stored=300_000, floor_rows=100_000, file_rows=300_000, repeats=5)
 
 
 def now_ms() -> str:
@@ -72,12 +72,22 @@ def captured(server: Server, script: str, seconds: int, size: int, *arguments: s
     return done
 
 
+def caught_up(server: Server) -> float:
+    """Seconds until the first report after a load answers: by then the columns hold all of it."""
+    start = time.perf_counter()
+    with server.client(limit=300) as api:
+        api.trend([{"event": "@any", "measure": "count"}])
+    return time.perf_counter() - start
+
+
 def fill(server: Server, rows: int, told: Callable[[str], None]) -> None:
     """Bring a server to so many rows, each with a random message id, spread over the last 29 days."""
     while (stored := last_id(server)) < rows:
         told(f"filling: {stored:,} of {rows:,} rows")
         seconds = 5 if rows - stored > 300_000 else 1
         captured(server, "batch", seconds, 100, "random", now_ms(), "29")
+    told("waiting for the columns")
+    caught_up(server)
 
 
 def prepare_evaluation(server: Server) -> str:
@@ -140,6 +150,7 @@ class Rounds:
         seconds = self.size.seconds
         self._keep("A", load.run(noop_url, "single", seconds))
         self._keep("single", captured(self.fresh, "single", seconds, 1))
+        self.samples["catch-up, single"].values.append(caught_up(self.fresh))
         self._keep("A evaluation", load.run(noop_url, "evaluate", seconds, str(USERS)))
         self._keep("evaluation", load.run(self.evaluation, "evaluate", seconds, str(USERS)))
 
@@ -148,6 +159,7 @@ class Rounds:
         self.samples["B"].values.append(floors.executemany(floor, self.size.floor_rows))
         for kind, server in (("none", self.fresh), ("ordered", self.fresh), ("random", self.large)):
             self._keep(kind, captured(server, "batch", seconds, 100, kind, now_ms(), "0"), 100)
+            self.samples[f"catch-up, {kind}"].values.append(caught_up(server))
 
     def _import(self, number: int) -> None:
         data = self.folder / f"import-{number}"

@@ -42,7 +42,7 @@ def run(line: str, data: Path) -> Result:
     return CliRunner(env={"EVENSPLIT_DATA": str(data)}).invoke(root, shlex.split(line)[1:])
 
 
-@pytest.mark.parametrize("page", ["docs/files.md", "docs/experiments.md"])
+@pytest.mark.parametrize("page", ["docs/files.md", "docs/experiments.md", "docs/sql.md"])
 def test_the_command_lines_of_a_page(page: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(files)
     lines = list(command_lines(page))

@@ -7,20 +7,10 @@ import sys
 import click
 import msgspec
 
+from evensplit.api.sql import SqlReply
 from evensplit.cli import ask, tables
 from evensplit.cli.options import Where, where, where_options
 from evensplit.transfer.cells import guarded
-
-
-class Column(msgspec.Struct):
-    name: str
-    type: str
-
-
-class Answer(msgspec.Struct):
-    columns: list[Column]
-    rows: list[list[object]]
-    truncated: bool = False
 
 
 @click.command("sql")
@@ -56,12 +46,12 @@ def sql_command(query: str, limit: int | None, form: str, **place: str | None) -
         click.echo("evensplit: there are more rows; --limit shows more of them", err=True)
 
 
-async def _asked(place: Where, text: str, limit: int | None) -> Answer:
+async def _asked(place: Where, text: str, limit: int | None) -> SqlReply:
     body: dict[str, object] = {"sql": text}
     if limit is not None:
         body["limit"] = limit
     async with ask.api(place) as api:
-        return await api.post("/v1/sql", body, Answer)
+        return await api.post("/v1/sql", body, SqlReply)
 
 
 def _shown(cell: object) -> str:

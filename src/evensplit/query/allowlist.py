@@ -12,7 +12,7 @@ from evensplit.errors import SqlFailed, SqlNotAllowed
 from evensplit.query import series, vocabulary
 from evensplit.query.parse_tree import Tree, items, parts, text_of, tree_of, trees
 from evensplit.query.vocabulary import FIXED, FLAT, GATHERING, GROWING, REPLACING, TABLES
-from evensplit.query.weight import MOST_GROWTH, Weight, bounded, checked, heaviest, total
+from evensplit.query.weight import MOST_GROWTH, Weight, bounded, checked, heaviest, planned, row_of, total
 
 MOST_QUERIES = 100
 MOST_CTES = 30
@@ -87,8 +87,7 @@ class _Judge:
             return self._select(node, scope)
         if kind == "SET_OPERATION_NODE":
             weights = [self.query(part, scope) for part in trees(node.get("children"))]
-            columns = max((weight.columns for weight in weights), default=0)
-            return self._rest(node, scope, ("children", "cte_map"), heaviest(weights)._replace(columns=columns))
+            return self._rest(node, scope, ("children", "cte_map"), heaviest(weights))
         if kind == "RECURSIVE_CTE_NODE":
             first = self.query(tree_of(node.get("left")), scope)
             ctes = {**scope.ctes, text_of(node.get("cte_name")).lower(): first}
@@ -125,7 +124,8 @@ class _Judge:
         row = Weight(0, 0, source.tables, source.size)
         for item in trees(node.get("select_list")):
             weight = self.expression(item, inside)
-            row = checked(heaviest([row, weight._replace(columns=max(1, weight.columns))]))
+            wide = max(1, weight.columns)  # an expression over COLUMNS is written out for each of them
+            row = checked(row_of(row, planned(weight, wide)._replace(columns=wide)))
             name = text_of(item.get("alias")).lower()
             if name:
                 aliases[name] = weight
@@ -134,7 +134,7 @@ class _Judge:
     def _rest(self, node: Tree, scope: Scope, done: tuple[str, ...], shape: Weight) -> Weight:
         """`shape` with the parts of `node` that do not shape its rows: conditions, order, limits."""
         others = [self.expression(part, scope) for part in parts({k: v for k, v in node.items() if k not in done})]
-        rest = total(others)
+        rest = total([planned(other, max(1, other.columns)) for other in others])
         return checked(shape._replace(tables=shape.tables + rest.tables, size=shape.size + rest.size))
 
     # --- what stands in FROM ----------------------------------------------------------------------
@@ -188,13 +188,13 @@ class _Judge:
     def _join(self, ref: Tree, scope: Scope) -> Weight:
         left = self.source(ref.get("left"), scope)
         right = self.source(ref.get("right"), scope.beside(left))  # LATERAL sees what stands to its left
-        both = checked(heaviest([left, right]))
+        both = checked(row_of(left, right))
         return self._rest(ref, scope.beside(both), ("left", "right"), both)
 
     def _table_function(self, ref: Tree, scope: Scope) -> Weight:
         call = tree_of(ref.get("function"))
         name = _function_name(call)
-        if name not in vocabulary.TABLE_FUNCTIONS:
+        if name not in vocabulary.TABLE_FUNCTIONS or call.get("class") != "FUNCTION":
             raise SqlNotAllowed(f"function {name}: it is not allowed in FROM")
         if name in ("range", "generate_series"):
             series.check(name, items(call.get("arguments")))
@@ -238,7 +238,7 @@ class _Judge:
                 return self._rest(part, scope, ("subquery",), inner._replace(columns=0))
             case "STAR":
                 weight = total([self.expression(inner, scope) for inner in parts(part)])
-                return weight._replace(growth=scope.reach.growth, columns=max(1, scope.reach.columns))
+                return Weight(scope.reach.growth, max(1, scope.reach.columns), weight.tables, weight.size + 1)
             case "LAMBDA" if part.get("syntax_type") == "SINGLE_ARROW":  # json -> key; no function here takes a lambda
                 return heaviest([self.expression(inner, scope) for inner in parts(part)])
             case "OPERATOR" if part.get("type") in vocabulary.OPERATORS:
@@ -265,7 +265,8 @@ class _Judge:
         arguments = items(part.get("arguments"))
         weights = [total([self.expression(inner, scope) for inner in parts(one)]) for one in arguments]
         rest = total([self.expression(inner, scope) for inner in parts({**part, "arguments": None})])
-        beside = Weight(0, rest.columns, rest.tables, rest.size)
+        weights = [planned(weight, vocabulary.REPEATING.get(name, 1)) for weight in weights]
+        beside = Weight(0, rest.columns, rest.tables, rest.size + 1)
         if name in GATHERING or len(arguments) >= vocabulary.BEST_OF.get(name, 1_000):
             _at_most_once(name, scope)
             return total([*weights, beside])._replace(growth=MOST_GROWTH)
@@ -279,10 +280,10 @@ class _Judge:
             return bounded(total([*weights, beside]))
         if name not in FLAT:
             raise SqlNotAllowed(f"function {name}: {_WHY.get(name, 'it is not one of the functions allowed here')}")
-        if name in ("+", "add") and sum(weight.growth > 0 for weight in weights) > 1:
+        if name in vocabulary.JOINING and sum(weight.growth > 0 for weight in weights) > 1:
             if scope.repeated:
-                raise SqlNotAllowed("+ in a recursion joins lists too: cast all operands but one to numbers")
-            return self._grown("+", 1, [*weights, beside], scope)
+                raise SqlNotAllowed(f"{name} in a recursion joins lists too: cast all operands but one to numbers")
+            return self._grown(name, 1, [*weights, beside], scope)
         return heaviest([*weights, beside])
 
     def _grown(self, what: str, times: int, weights: list[Weight], scope: Scope) -> Weight:

@@ -26,11 +26,11 @@ FIXED = _words(
     """
     - * / // % ** ^ & | << >> ~ @ = != <> < <= > >= ~~ !~~ ~~* !~~* ~~~ ^@ && @> <@
     like_escape not_like_escape ilike_escape not_ilike_escape
-    abs add_months acos acosh asin asinh atan atan2 atanh cbrt ceil ceiling cos cosh cot degrees divide even exp
+    abs acos acosh asin asinh atan atan2 atanh cbrt ceil ceiling cos cosh cot degrees divide even exp
     factorial floor fmod gamma gcd greatest_common_divisor lcm least_common_multiple lgamma ln log log10 log2 mod pi
     pow power radians random round round_even roundbankers sign signbit sin sinh sqrt subtract tan tanh trunc xor
     isfinite isinf isnan bit_count
-    age century date_add date_diff date_part date_sub date_trunc datediff datepart datesub datetrunc day dayname
+    age century date_diff date_part date_sub date_trunc datediff datepart datesub datetrunc day dayname
     dayofmonth dayofweek dayofyear days_in_month decade epoch epoch_ms epoch_ns epoch_us era hour isodow isoyear
     julian last_day make_date make_time make_timestamp make_timestamp_ms make_timestamp_ns make_timestamptz
     microsecond millennium millisecond minute month monthname nanosecond quarter second time_bucket timezone
@@ -54,10 +54,10 @@ FIXED = _words(
     """
 )
 
-# The result is one of the arguments or a part of one. `+` is here because it also joins lists: see `allowlist`.
-FLAT = _words(
+# The result is one of the arguments or a part of one. Those of JOINING are sums of numbers, but join lists too.
+JOINING = _words("+ add date_add")
+FLAT = JOINING | _words(
     """
-    + add
     coalesce greatest if ifnull least nullif any_value arbitrary first last min max mode median mad quantile
     quantile_cont quantile_disc approx_quantile reservoir_quantile
     arg_max arg_max_null arg_min arg_min_null argmax argmin max_by min_by
@@ -100,6 +100,12 @@ GATHERING = _words(
 BEST_OF = {"min": 2, "max": 2, "mode": 2} | dict.fromkeys(
     ("arg_max", "arg_max_null", "arg_min", "arg_min_null", "argmax", "argmin", "max_by", "min_by"), 3
 )
+
+# Macros of the engine that name an argument more than once: what is given to them is planned twice or more.
+REPEATING = {
+    **dict.fromkeys(("nullif", "array_to_string", "array_pop_back", "json_group_array", "json_group_object"), 2),
+    **dict.fromkeys(("fmod", "split_part", "weighted_avg", "wavg"), 2),
+}
 
 # In FROM only.
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each"})

@@ -30,16 +30,26 @@ def total(weights: Iterable[Weight]) -> Weight:
     growth = columns = tables = size = 0
     for weight in weights:
         growth += weight.growth
-        columns += weight.columns
+        columns = max(columns, weight.columns)
         tables += weight.tables
         size += weight.size
     return Weight(growth, columns, tables, size)
 
 
 def heaviest(weights: Iterable[Weight]) -> Weight:
-    """One value out of them, or a row with all of them side by side."""
+    """One value out of them."""
     weights = list(weights)
     return total(weights)._replace(growth=max((weight.growth for weight in weights), default=0))
+
+
+def row_of(*weights: Weight) -> Weight:
+    """A row with all of them side by side."""
+    return heaviest(weights)._replace(columns=sum(weight.columns for weight in weights))
+
+
+def planned(weight: Weight, times: int) -> Weight:
+    """The same, written out so many times."""
+    return weight._replace(tables=weight.tables * times, size=weight.size * times)
 
 
 def bounded(weight: Weight) -> Weight:
