@@ -28,7 +28,8 @@ demo: $(RUN_STAMP)
 
 # Unit tests first, then the documents, then whole servers.
 test: $(DEV_STAMP)
-	$(BIN)/pytest $(or $(ARGS),tests/unit tests/docs tests/system)
+	$(BIN)/pytest $(or $(ARGS),-n 2 tests/unit tests/docs)
+	$(if $(ARGS),,$(BIN)/pytest tests/system)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .

@@ -48,8 +48,10 @@ class Services:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Services]:
-    """The product over its data directory, without a server. Raises DirectoryOwned if another process has it."""
+async def opened(settings: Settings, follow: bool = False) -> AsyncIterator[Services]:
+    """The product over its data directory, without a server. Raises DirectoryOwned if another process has it.
+
+    `follow`: the columns follow in the background; else they do when a report needs them, or at the next start."""
     options = Options(
         directory=Path(settings.data),
         owner=f"http://{settings.host}:{settings.port}",
@@ -57,6 +59,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
         queue_events=settings.queue_events,
         memory=settings.duckdb_memory or "25%",
         threads=settings.threads,
+        follow=follow,
     )
     store = await EmbeddedStore.open(options)
     try:
@@ -88,7 +91,7 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    async with opened(settings) as services:
+    async with opened(settings, follow=True) as services:
         await _first_keys(services)
         server = _Server(
             uvicorn.Config(

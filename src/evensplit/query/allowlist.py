@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from evensplit.errors import SqlFailed, SqlNotAllowed
-from evensplit.query import series, vocabulary
+from evensplit.query import series, untyped, vocabulary
 from evensplit.query.parse_tree import Tree, items, parts, text_of, tree_of, trees
 from evensplit.query.vocabulary import FIXED, FLAT, GATHERING, GROWING, REPLACING, TABLES
 from evensplit.query.weight import MOST_GROWTH, Weight, bounded, checked, heaviest, planned, row_of, total
@@ -49,7 +49,9 @@ def judge(text: str) -> None:
             raise SqlFailed("there is no statement")
         if len(statements) > 1:
             raise SqlNotAllowed(f"{len(statements)} statements: send one")
-        _Judge().query(tree_of(statements[0].get("node")), Scope({}))
+        query = tree_of(statements[0].get("node"))
+        _Judge().query(query, Scope({}))
+        untyped.check(query)
     except RecursionError:
         raise SqlNotAllowed("the statement nests too deep") from None
 

@@ -5,7 +5,7 @@ and lists while they are being built. A name that stands nowhere here is refused
 """
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
@@ -22,7 +22,7 @@ TABLES = {
 # --- functions ------------------------------------------------------------------------------------
 
 # The result is a number, a truth value, an instant or a short name, whatever the arguments hold.
-FIXED = _words(
+FIXED = words(
     """
     - * / // % ** ^ & | << >> ~ @ = != <> < <= > >= ~~ !~~ ~~* !~~* ~~~ ^@ && @> <@
     like_escape not_like_escape ilike_escape not_ilike_escape
@@ -55,8 +55,8 @@ FIXED = _words(
 )
 
 # The result is one of the arguments or a part of one. Those of JOINING are sums of numbers, but join lists too.
-JOINING = _words("+ add date_add")
-FLAT = JOINING | _words(
+JOINING = words("+ add date_add")
+FLAT = JOINING | words(
     """
     coalesce greatest if ifnull least nullif any_value arbitrary first last min max mode median mad quantile
     quantile_cont quantile_disc approx_quantile reservoir_quantile
@@ -92,7 +92,7 @@ GROWING = {
 REPLACING = {"replace": 2, "regexp_replace": 2, "array_to_string": 1}
 
 # The result holds a value of every row. The engine's memory limit covers it, but nothing may grow it further.
-GATHERING = _words(
+GATHERING = words(
     "list array_agg string_agg group_concat listagg json_group_array json_group_object histogram approx_top_k"
 )
 
@@ -113,7 +113,7 @@ TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each"})
 # --- types ----------------------------------------------------------------------------------------
 
 # Casting to any of these gives a value of bounded size.
-FIXED_TYPES = _words(
+FIXED_TYPES = words(
     """
     boolean bool logical tinyint smallint integer bigint hugeint utinyint usmallint uinteger ubigint uhugeint
     int int1 int2 int4 int8 int16 int32 int64 int128 long short signed uint8 uint16 uint32 uint64 uint128
@@ -128,7 +128,7 @@ GROWING_TYPES = {"json": 2, "blob": 4, "bytea": 4, "list": 4, "struct": 2, "row"
 
 # --- the shapes of a parse tree -------------------------------------------------------------------
 
-OPERATORS = _words(
+OPERATORS = words(
     """
     OPERATOR_NOT OPERATOR_IS_NULL OPERATOR_IS_NOT_NULL OPERATOR_COALESCE OPERATOR_TRY OPERATOR_UNPACK COMPARE_IN
     COMPARE_NOT_IN ARRAY_EXTRACT ARRAY_SLICE STRUCT_EXTRACT ARRAY_CONSTRUCTOR GROUPING_FUNCTION
@@ -137,7 +137,7 @@ OPERATORS = _words(
 # Expressions that pass the largest of their parts on.
 PLAIN = frozenset({"CASE", "COMPARISON", "CONJUNCTION", "BETWEEN", "COLLATE", "POSITIONAL_REFERENCE"})
 # What stands between a query and its expressions and is no expression itself.
-FRAMES = _words(
+FRAMES = words(
     """
     ORDER_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER
     ORDER_DEFAULT ORDER_ASCENDING ORDER_DESCENDING ASCENDING DESCENDING

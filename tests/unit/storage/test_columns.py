@@ -25,7 +25,8 @@ class Record:
 
     def add(self, count: int = 1, properties: str | None = '{"a": 1}', event_type: str = "view") -> None:
         self.con.executemany(
-            "INSERT INTO events (event_type, user_id, properties, created_at) VALUES (?, 'u', ?, '2026-01-02 03:04:05.678')",
+            "INSERT INTO events (event_type, user_id, properties, created_at) "
+            "VALUES (?, 'u', ?, '2026-01-02 03:04:05.678')",
             [(event_type, properties)] * count,
         )
 
@@ -75,7 +76,8 @@ def test_a_row_is_copied_as_it_stands(record: Record) -> None:
     columns = record.columns("one")
     record.add(1, '{"x.y": "dot", "n": 1.50, "a": 1, "a": 2}')
     columns.sync()
-    sql = "SELECT event_type, user_id, session_id, created_at::VARCHAR, props['x.y']::VARCHAR, props['a']::INT FROM events"
+    fields = "event_type, user_id, session_id, created_at::VARCHAR, props['x.y']::VARCHAR, props['a']::INT"
+    sql = f"SELECT {fields} FROM events"
     assert columns.query(sql, []) == [("view", "u", None, "2026-01-02 03:04:05.678", "dot", 2)]
 
 

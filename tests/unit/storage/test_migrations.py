@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Table
 
 from evensplit.storage import schema
 from evensplit.storage.embedded.record import is_current
@@ -54,7 +55,7 @@ def test_the_contract_stands_verbatim(record: Path) -> None:
 @pytest.mark.parametrize(
     "table", [*schema.contract.sorted_tables, *schema.extension.sorted_tables], ids=lambda table: table.name
 )
-def test_statements_are_built_from_what_the_migrations_made(record: Path, table: schema.Table) -> None:
+def test_statements_are_built_from_what_the_migrations_made(record: Path, table: Table) -> None:
     con = sqlite3.connect(record)
     found = {row[1]: bool(row[3] or row[5]) for row in con.execute(f"PRAGMA table_info({table.name})")}
     con.close()

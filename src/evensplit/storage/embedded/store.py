@@ -54,6 +54,7 @@ class Options(msgspec.Struct, frozen=True):
     queue_events: int = 50_000
     memory: str = ""
     threads: int = 0
+    follow: bool = True  # keep the copy near the record in the background; a report brings it up to date in any case
 
 
 class EmbeddedStore:
@@ -107,7 +108,8 @@ class EmbeddedStore:
         self._reader = open_reader(self._record)
         self._rows = Tail(self._record)
         self._opening = asyncio.create_task(self._open_columns())
-        self._following = asyncio.create_task(self._follow())
+        if self._options.follow:
+            self._following = asyncio.create_task(self._follow())
 
     async def _open_columns(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._syncing, self._load_columns)
