@@ -20,6 +20,8 @@ EVENTS = """CREATE TABLE events (
     created_at TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP
 )"""
 INSERT = "INSERT INTO events (event_type, user_id, session_id, properties, created_at) VALUES (?, ?, ?, ?, ?)"
+COUNTRIES = ("DE", "FR", "NZ", "US", "BR", "IN", "JP", "KE")
+PLANS = ("free", "free", "free", "pro", "team")
 Row = tuple[str, str, str, str, str]
 
 DAY = "SELECT date_trunc('day', created_at) AS day, "
@@ -45,8 +47,9 @@ def rows(count: int) -> Iterator[list[Row]]:
                 "page_view",
                 f"u{dice.randrange(100_000)}",
                 f"s{dice.randrange(300_000)}",
-                f'{{"path":"/p/{n % 400}","country":"DE","plan":"free","amount":{n % 10_000 / 100},"n":{n}}}',
-                "2026-11-22 10:11:12.345",
+                f'{{"path":"/p/{dice.randrange(400)}","country":"{dice.choice(COUNTRIES)}","plan":"{dice.choice(PLANS)}",'
+                f'"amount":{dice.randrange(10_000) / 100},"n":{n}}}',
+                f"2026-01-{n * 30 // count + 1:02} {n % 24:02}:{n % 60:02}:{n % 59:02}.{n % 1000:03}",
             )
             for n in range(start, start + TRANSACTION)
         ]

@@ -31,7 +31,7 @@ class Size:
     repeats: int  # of each report
 
 
-FULL = Size(rounds=5, seconds=4, stored=5_000_000, floor_rows=300_000, file_rows=1_000_000, repeats=9)
+FULL = Size(rounds=4, seconds=4, stored=5_000_000, floor_rows=300_000, file_rows=1_000_000, repeats=9)
 QUICK = Size(rounds=2, seconds=2, stored=300_000, floor_rows=100_000, file_rows=300_000, repeats=5)
 
 
@@ -103,10 +103,10 @@ def write_file(path: Path, count: int) -> None:
     """An NDJSON file to import."""
     with path.open("w") as file:
         for part in floors.rows(count):
-            for event_type, user, session, properties, _ in part:
+            for event_type, user, session, properties, created_at in part:
                 file.write(
                     f'{{"event_type":"{event_type}","user_id":"{user}","session_id":"{session}",'
-                    f'"timestamp":"2026-11-01T10:11:12.345Z","properties":{properties}}}\n'
+                    f'"timestamp":"{created_at.replace(" ", "T")}Z","properties":{properties}}}\n'
                 )
 
 

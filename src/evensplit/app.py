@@ -24,6 +24,7 @@ from evensplit.settings import Settings
 from evensplit.storage.catalog import Catalog
 from evensplit.storage.embedded.store import EmbeddedStore, Options
 from evensplit.web.guard import Keys
+from evensplit.web.protocol import Protocol
 from evensplit.web.responses import EXCEPTION_HANDLERS, ASGIApp
 
 GRACE = 20  # seconds that open requests have to end after SIGTERM
@@ -98,7 +99,7 @@ async def _serve(settings: Settings) -> None:
                 Hot(services, routes(services)),
                 host=settings.host,
                 port=settings.port,
-                http="httptools",
+                http=Protocol,
                 lifespan="off",
                 access_log=False,
                 log_config=None,

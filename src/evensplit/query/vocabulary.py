@@ -59,7 +59,7 @@ JOINING = words("+ add date_add")
 FLAT = JOINING | words(
     """
     coalesce greatest if ifnull least nullif any_value arbitrary first last min max mode median mad quantile
-    quantile_cont quantile_disc approx_quantile reservoir_quantile
+    quantile_cont quantile_disc approx_quantile
     arg_max arg_max_null arg_min arg_min_null argmax argmin max_by min_by
     first_value last_value nth_value lag lead fill unnest
     lower lcase upper ucase trim ltrim rtrim left left_grapheme right right_grapheme reverse substr substring

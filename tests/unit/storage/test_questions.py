@@ -67,7 +67,7 @@ def columns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Columns]:
     directory = tmp_path_factory.mktemp("questions")
     migrate(directory / "analytics.db")
     fill(directory / "analytics.db")
-    columns = Columns(directory / "analytics.duckdb", directory / "analytics.db", Feed(), "1GB", 2)
+    columns = Columns(directory / "analytics.duckdb", directory / "analytics.db", Feed(), "400MB", 2)
     columns.open("m")
     columns.sync()
     yield columns

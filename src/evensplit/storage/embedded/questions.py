@@ -116,7 +116,7 @@ class Questions:
                 except duckdb.OutOfMemoryException:
                     raise SqlTooLarge("the statement needs more memory than it may take") from None
                 except (duckdb.InternalException, duckdb.FatalException, duckdb.IOException) as error:
-                    log.error("the engine failed on a question: %s", error)
+                    log.error("the engine failed on a question: %s", str(error).splitlines()[0])
                     raise SqlFailed("the engine failed inside on this statement; the log says more") from None
                 except duckdb.Error as error:
                     raise SqlFailed(str(error).splitlines()[0][:1_000]) from None
