@@ -22,6 +22,7 @@ from evensplit.errors import StartError
 from evensplit.experiments.assignments import Assigner
 from evensplit.settings import Settings
 from evensplit.storage.catalog import Catalog
+from evensplit.storage.embedded.preparation import Preparation
 from evensplit.storage.embedded.store import EmbeddedStore, Options
 from evensplit.web.guard import Keys
 from evensplit.web.protocol import Protocol
@@ -49,7 +50,9 @@ class Services:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, follow: bool = False) -> AsyncIterator[Services]:
+async def opened(
+    settings: Settings, follow: bool = False, preparation: Preparation | None = None
+) -> AsyncIterator[Services]:
     """The product over its data directory, without a server. Raises DirectoryOwned if another process has it.
 
     `follow`: the columns follow in the background; else they do when a report needs them, or at the next start."""
@@ -62,7 +65,7 @@ async def opened(settings: Settings, follow: bool = False) -> AsyncIterator[Serv
         threads=settings.threads,
         follow=follow,
     )
-    store = await EmbeddedStore.open(options)
+    store = await EmbeddedStore.open(options, preparation)
     try:
         yield Services(settings, store)
     finally:
@@ -85,14 +88,14 @@ def _litestar(services: Services) -> Litestar:
     )
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, preparation: Preparation | None = None) -> None:
     """Run the server until SIGTERM or SIGINT; what was taken is committed before it returns."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-    uvloop.run(_serve(settings))
+    uvloop.run(_serve(settings, preparation))
 
 
-async def _serve(settings: Settings) -> None:
-    async with opened(settings, follow=True) as services:
+async def _serve(settings: Settings, preparation: Preparation | None) -> None:
+    async with opened(settings, follow=True, preparation=preparation) as services:
         await _first_keys(services)
         server = _Server(
             uvicorn.Config(
@@ -112,7 +115,7 @@ async def _serve(settings: Settings) -> None:
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.stop)
+            loop.add_signal_handler(number, _stop, server, services)
         try:
             await server.serve()
         except SystemExit as exit_:  # uvicorn says by it that it could not listen
@@ -126,13 +129,15 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    def stop(self) -> None:
-        self.should_exit = True
-
     def _log_started_message(self, listeners: object) -> None:
         sockets = [s for server in self.servers for s in server.sockets]
         host, port = sockets[0].getsockname()[:2]
         say(f"Evensplit listens on http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def _stop(server: uvicorn.Server, services: Services) -> None:
+    services.store.hush()  # a question in SQL would hold the stop for as long as it runs
+    server.should_exit = True
 
 
 async def _first_keys(services: Services) -> None:

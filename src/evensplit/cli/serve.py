@@ -1,9 +1,12 @@
 """`evensplit serve`: settings in, server running. What runs stands in `app`."""
 
+from pathlib import Path
+
 import click
 
-from evensplit import app, settings
+from evensplit import settings
 from evensplit.cli.options import settings_options
+from evensplit.storage.embedded.preparation import Preparation
 
 
 @click.command("serve")
@@ -16,4 +19,7 @@ def serve_command(**flags: str | None) -> None:
     chosen = settings.load(flags)
     for name in settings.unknown_variables():
         click.echo(f"evensplit: the variable {name} names no setting and is not used", err=True)
-    app.serve(chosen)
+    preparation = Preparation(Path(chosen.data), f"http://{chosen.host}:{chosen.port}")
+    from evensplit import app  # loading it takes as long as a first migration: the two run side by side
+
+    app.serve(chosen, preparation)

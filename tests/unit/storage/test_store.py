@@ -48,7 +48,12 @@ def stored(directory: Path) -> list[str]:
 def writer_pids() -> list[int]:
     """The writer; nobody, for the moment between two of them."""
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    return [pid for pid in map(int, children) if b"embedded.process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in map(int, children) if _writes(pid)]
+
+
+def _writes(pid: int) -> bool:
+    """Not one that has ended and waits for its parent."""
+    return b"embedded.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_what_was_acknowledged_is_on_disk_and_in_the_next_report(tmp_path: Path) -> None:

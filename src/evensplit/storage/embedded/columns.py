@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = "1"
 CHUNK = 50_000  # rows copied by one transaction
+SETTLE_AFTER = 200_000  # rows copied before they are put in order
 NEVER = r"\b\B"  # a pattern that nothing matches
 COLUMNS = {
     "events": "id BIGINT, event_type VARCHAR, user_id VARCHAR, session_id VARCHAR, props VARIANT, created_at TIMESTAMP",
@@ -64,6 +65,7 @@ class State(msgspec.Struct):
     rows: dict[str, int]  # the highest id copied, by table
     tombstones: int
     generations: dict[str, str]
+    group: tuple[str, int]  # the last group of the writer that had been committed: (mark of its start, number)
 
 
 class Columns:
@@ -92,12 +94,16 @@ class Columns:
         self._rows = dict.fromkeys(ROWS, 0)
         self._tombstones = 0
         self._generations: dict[str, str] = {}
+        self._group = ("", 0)
+        self._found_group: tuple[str, int] | None = None
+        self._unsettled = 0  # rows copied since they were last put in order
 
     # --- life -------------------------------------------------------------------------------------
 
-    def open(self, mark: str) -> None:
+    def open(self, mark: str, last_group: tuple[str, int] | None = None) -> None:
         """Open the copy, or begin a new one if it is missing, damaged, of another format, or not of this record."""
         self.mark = mark
+        self._found_group = last_group
         reason = self._try_open() if self._path.exists() else "there is none"
         if reason:
             log.warning("the columns are built anew: %s", reason)
@@ -132,6 +138,9 @@ class Columns:
         if not marks <= self._tail.starts():
             return "it was fed by another record, or by a later state of this one"
         there = self._tail.marks()
+        found = self._found_group
+        if found is not None and found[0] == state.group[0] and found[1] < state.group[1]:
+            return "the record stands at an earlier group of the same start"
         if any(self._rows[table] > there.rows[table] for table in ROWS) or self._tombstones > there.tombstones:
             return "the record stands at an earlier state"
         if self._tombstones < self._tail.pruned():
@@ -174,11 +183,23 @@ class Columns:
                     progress(copied, behind)
                 if not behind:
                     break
+                if self._unsettled >= 5 * SETTLE_AFTER:
+                    self._checkpoint()
                 if left is not None:
                     left -= copied
                     if left <= 0:
                         break
             return self.at
+
+    def settle(self) -> None:
+        """Put the rows copied lately in order on disk: only then are their properties kept column by column."""
+        with self._lock:
+            if self._unsettled >= SETTLE_AFTER:
+                self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        self._con.execute("CHECKPOINT")
+        self._unsettled = 0
 
     def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
         """Run a statement on a connection of its own and fetch everything."""
@@ -249,6 +270,7 @@ class Columns:
                 self._con.execute(f"DELETE FROM {table}")
                 self._insert(table, self._tail.small(table))
         self._generations = there.generations
+        self._group = there.group
         if any(name == "events" and row > self._rows["events"] for _, name, row in tombstones):
             self._feed.clear()  # it may hold what has been deleted since
         copied = 0
@@ -259,6 +281,7 @@ class Columns:
                 self._insert(table, rows)
                 self._rows[table] = reached_id
                 copied += len(rows)
+        self._unsettled += copied
         return copied + len(tombstones)
 
     def _rows_after(self, table: str, low: int, high: int, limit: int) -> tuple[list[Row], int]:
@@ -335,13 +358,14 @@ class Columns:
     # --- state ------------------------------------------------------------------------------------
 
     def _write_state(self) -> None:
-        state = State(FORMAT, self._rows, self._tombstones, self._generations)
+        state = State(FORMAT, self._rows, self._tombstones, self._generations, self._group)
         self._con.execute("UPDATE copy_state SET state = ?", [_encode(state).decode()])
 
     def _read_state(self) -> State:
         ((text,),) = self._con.execute("SELECT state FROM copy_state").fetchall()
         state = msgspec.json.decode(text, type=State)
         self._rows, self._tombstones, self._generations = state.rows, state.tombstones, state.generations
+        self._group = state.group
         return state
 
     def _publish(self) -> None:

@@ -11,6 +11,7 @@ from evensplit.storage.embedded.groups import EVENT_COLUMNS
 from evensplit.storage.embedded.tail import MOST_TEXT, Row
 
 MOST = 32 << 20  # bytes held at the most, as they travelled
+LARGEST = 4 << 20  # bytes of one group; larger ones are read from the record in parts
 
 
 class Feed:
@@ -24,7 +25,7 @@ class Feed:
     def put(self, first_id: int, values: list[str | None], size: int) -> None:
         """`values` are laid flat as in a Batch, about `size` bytes; the ids follow one another from `first_id`."""
         with self._lock:
-            if self._size + size > MOST:
+            if self._size + size > MOST or size > LARGEST:
                 self._clear()
             elif values:
                 self._groups.append((first_id, values, size))

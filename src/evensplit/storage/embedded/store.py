@@ -1,9 +1,7 @@
 """Both ports on one machine: the SQLite record, its writer process and the DuckDB copy, wired together."""
 
 import asyncio
-import json
 import logging
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +11,6 @@ from typing import TypeAlias, cast
 import msgspec
 
 from evensplit import clock
-from evensplit.errors import StartError
 from evensplit.model.event import Batch, Kept
 from evensplit.storage.base import (
     NewAssignment,
@@ -27,18 +24,17 @@ from evensplit.storage.base import (
 )
 from evensplit.storage.embedded.columns import Columns
 from evensplit.storage.embedded.feed import Feed
-from evensplit.storage.embedded.lock import DirectoryLock
+from evensplit.storage.embedded.preparation import Preparation
 from evensplit.storage.embedded.questions import Answer, Judge, Question, Questions
-from evensplit.storage.embedded.record import Connection, is_current, open_reader
+from evensplit.storage.embedded.record import Connection, open_reader
 from evensplit.storage.embedded.tail import Row, Tail
 from evensplit.storage.embedded.writer import Settings, WriterClient
 
-RECORD = "analytics.db"
 COPY = "analytics.duckdb"
 FOLLOW_EVERY = 1.0  # seconds between looks at the record
 FOLLOW_ROWS = 20_000  # rows copied by one background step, so that capture keeps the processor
 PRUNE_AFTER = 10_000  # tombstones applied before they are taken away
-FOLLOW_SHARE = 0.25  # at most this share of the time is spent following while rows keep coming
+FOLLOW_SHARE = 0.15  # at most this share of the time is spent following while rows keep coming
 
 log = logging.getLogger(__name__)
 
@@ -62,14 +58,15 @@ class EmbeddedStore:
 
     engine = "duckdb"
 
-    def __init__(self, options: Options, lock: DirectoryLock) -> None:
+    def __init__(self, options: Options, preparation: Preparation) -> None:
         self._options = options
-        self._lock = lock
-        self._record = options.directory / RECORD
+        self._preparation = preparation
+        self._record = preparation.record
         self._mark = clock.random_bytes(16).hex()
         self._feed = Feed()
         self._writer = WriterClient(
-            Settings(self._record, self._mark, options.dedup_days, options.queue_events, lock.fd), self._feed
+            Settings(self._record, self._mark, options.dedup_days, options.queue_events, preparation.lock.fd),
+            self._feed,
         )
         self._reader: Connection | None = None
         self._rows: Tail | None = None
@@ -85,10 +82,11 @@ class EmbeddedStore:
     # --- life -------------------------------------------------------------------------------------
 
     @classmethod
-    async def open(cls, options: Options) -> "EmbeddedStore":
-        """Take the directory, bring the record up to date, start the writer. The columns open in the background."""
-        lock = DirectoryLock(options.directory, options.owner)
-        store = cls(options, lock)
+    async def open(cls, options: Options, preparation: Preparation | None = None) -> "EmbeddedStore":
+        """Take the directory, bring the record up to date, start the writer. The columns open in the background.
+
+        `preparation`: begun before, while this module was being loaded."""
+        store = cls(options, preparation or Preparation(options.directory, options.owner))
         try:
             await store._prepare()
         except BaseException:
@@ -97,8 +95,7 @@ class EmbeddedStore:
         return store
 
     async def _prepare(self) -> None:
-        if not await asyncio.to_thread(is_current, self._record):
-            await _migrate(self._record)
+        await asyncio.to_thread(self._preparation.finish)
         await self._writer.start()
         started = (
             "INSERT INTO es_starts (mark, started_at) VALUES (?, ?)",
@@ -117,7 +114,7 @@ class EmbeddedStore:
     def _load_columns(self) -> None:
         options = self._options
         columns = Columns(options.directory / COPY, self._record, self._feed, options.memory, options.threads)
-        columns.open(self._mark)
+        columns.open(self._mark, self._writer.last_group)
         self._columns = columns
 
     async def close(self) -> None:
@@ -135,7 +132,7 @@ class EmbeddedStore:
         for reader in (self._reader, self._rows):
             if reader is not None:
                 reader.close()
-        self._lock.release()
+        self._preparation.lock.release()
 
     # --- EventStore -------------------------------------------------------------------------------
 
@@ -251,6 +248,10 @@ class EmbeddedStore:
         assert self._columns is not None
         return self._columns.sync(at_most)
 
+    def _columns_in_order(self) -> None:
+        assert self._columns is not None
+        self._columns.settle()
+
     async def _follow(self) -> None:
         """Keep the copy near the record, with a bounded share of the processor."""
         loop = asyncio.get_running_loop()
@@ -262,6 +263,7 @@ class EmbeddedStore:
             except Exception:
                 log.exception("the columns could not follow the record; trying again")
             await self._prune_tombstones()
+            await loop.run_in_executor(self._syncing, self._columns_in_order)
             took = loop.time() - began
             await asyncio.sleep(max(FOLLOW_EVERY - took, took * (1 / FOLLOW_SHARE - 1)))
 
@@ -283,14 +285,3 @@ def _metric_row(row: NewMetric) -> tuple[object, ...]:
 
 def _plain(values: object) -> object:
     return dict(values) if isinstance(values, dict) else list(cast("Sequence[object]", values))
-
-
-async def _migrate(record: Path) -> None:
-    """In a process of its own, so that Alembic is never loaded here."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "evensplit.storage.migrate", str(record), stderr=asyncio.subprocess.PIPE
-    )
-    _, said = await process.communicate()
-    if process.returncode:
-        last = said.decode(errors="replace").strip().splitlines()[-1:] or [json.dumps(process.returncode)]
-        raise StartError(f"the record {str(record)!r} cannot be opened or brought up to date: {last[0]}")

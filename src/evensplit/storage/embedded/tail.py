@@ -28,12 +28,12 @@ SMALL = {
     "ab_variants": """SELECT id, test_id, variant_name, description, weight, CAST(created_at AS TEXT)
         FROM ab_variants""",
 }
-READ = 5_000  # rows read at a time
-MOST_TEXT = 16 << 20  # characters of properties in one step
+READ = 500  # rows read at a time
+MOST_TEXT = 4 << 20  # characters of properties in one step
 PROPERTIES = 4  # where the properties stand in a row of events
 
-# A number that may not fit a double: an exponent of three digits, or 309 digits in a row.
-SUSPECT = r"[:\[,]\s*-?[0-9.]+[eE]\+?[0-9]{3}|[0-9]{309}"
+# A number that may not fit a double: an exponent of three digits, 309 digits in a row, or a word that engines accept.
+SUSPECT = r"[:\[,]\s*[-+]?(?:[0-9.]+[eE]\+?[0-9]{3}|(?i:nan|inf))|[0-9]{309}"
 _tokens = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')  # strings whole, so that brackets inside do not count
 DEEPEST = 100  # levels of nesting that are copied
 
@@ -44,6 +44,7 @@ class Marks(NamedTuple):
     rows: dict[str, int]
     tombstones: int
     generations: dict[str, str]
+    group: tuple[str, int]  # the writer's last one: (mark of its start, number)
 
 
 class Tail:
@@ -66,8 +67,17 @@ class Tail:
     def marks(self) -> Marks:
         found = dict(self._con.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
         generations = self._con.execute("SELECT name, value FROM es_state WHERE name LIKE 'generation%'").fetchall()
-        rows = {name: int(found.get(name, 0)) for name in ROWS}
-        return Marks(rows, int(found.get("es_tombstones", 0)), dict(generations))
+        rows = {name: max(int(found.get(name, 0)), self._highest(name)) for name in ROWS}
+        return Marks(rows, int(found.get("es_tombstones", 0)), dict(generations), self._group())
+
+    def _highest(self, table: str) -> int:
+        """Beyond `sqlite_sequence` where another program has changed an id."""
+        return int(self._con.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0])
+
+    def _group(self) -> tuple[str, int]:
+        found = self._con.execute("SELECT value FROM es_state WHERE name = 'last_group'").fetchone()
+        mark, number, _ = msgspec.json.decode(found[0]) if found else ("", 0, [])
+        return mark, number
 
     def starts(self) -> set[str]:
         return {mark for (mark,) in self._con.execute("SELECT mark FROM es_starts")}

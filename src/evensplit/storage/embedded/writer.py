@@ -130,6 +130,7 @@ class WriterClient(asyncio.Protocol):
         self._stopping = False
         self._scheduled = False
         self.starts = 0
+        self.last_group: tuple[str, int] | None = None  # (mark, number) that the record held when we came
 
     # --- what others call -------------------------------------------------------------------------
 
@@ -269,6 +270,8 @@ class WriterClient(asyncio.Protocol):
 
     def _on_ready(self, last_group: tuple[str, int, list[int]] | None) -> None:
         self._transport = self._opening
+        if self.starts == 1 and last_group is not None:
+            self.last_group = (last_group[0], last_group[1])
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(None)
         self._beat()

@@ -145,8 +145,12 @@ OURS = (
 
 # Whoever deletes or changes a row that has been copied leaves its id here, in the same transaction.
 WATCHED = ("events", "ab_assignments", "ab_metrics", "es_links")
-TOMBSTONE = """CREATE TRIGGER {table}_{when} AFTER {event} ON {table} BEGIN
+DELETED = """CREATE TRIGGER {table}_deleted AFTER DELETE ON {table} BEGIN
     INSERT INTO es_tombstones (table_name, row_id) VALUES ('{table}', OLD.id);
+END"""
+CHANGED = """CREATE TRIGGER {table}_changed AFTER UPDATE ON {table} BEGIN
+    INSERT INTO es_tombstones (table_name, row_id) VALUES ('{table}', OLD.id);
+    INSERT INTO es_tombstones (table_name, row_id) SELECT '{table}', NEW.id WHERE NEW.id <> OLD.id;
 END"""
 
 # Small tables are copied whole when this number has moved.
@@ -161,8 +165,8 @@ def upgrade() -> None:
     for ddl in (*CONTRACT, *OURS):
         op.execute(ddl)
     for table in WATCHED:
-        op.execute(TOMBSTONE.format(table=table, when="deleted", event="DELETE"))
-        op.execute(TOMBSTONE.format(table=table, when="changed", event="UPDATE"))
+        op.execute(DELETED.format(table=table))
+        op.execute(CHANGED.format(table=table))
     for table in SMALL:
         for when, event in (("added", "INSERT"), ("deleted", "DELETE"), ("changed", "UPDATE")):
             op.execute(GENERATION.format(table=table, when=when, event=event))
