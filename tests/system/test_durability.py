@@ -223,7 +223,6 @@ CHANGES = {
         "DELETE FROM events WHERE id IN (SELECT id FROM events LIMIT 3 OFFSET 5)",
         "INSERT INTO events (id, event_type, user_id) SELECT min(id) + 5, 'again', 'z' FROM events",
     ],
-    "replaced": ["INSERT OR REPLACE INTO events (id, event_type) SELECT min(id) + 9, 'replaced' FROM events"],
 }
 
 

@@ -80,7 +80,7 @@ class Columns:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
-            "checkpoint_threshold": "256MB",
+            "checkpoint_threshold": "16MB",
         }
         if memory:
             self._config["memory_limit"] = memory

@@ -11,7 +11,7 @@ from evensplit.storage.embedded.groups import EVENT_COLUMNS
 from evensplit.storage.embedded.tail import MOST_TEXT, Row
 
 MOST = 32 << 20  # bytes held at the most, as they travelled
-LARGEST = 4 << 20  # bytes of one group; larger ones are read from the record in parts
+LARGEST = 2 << 20  # bytes of one group; larger ones are read from the record in parts
 
 
 class Feed:

@@ -28,8 +28,9 @@ SMALL = {
     "ab_variants": """SELECT id, test_id, variant_name, description, weight, CAST(created_at AS TEXT)
         FROM ab_variants""",
 }
-READ = 500  # rows read at a time
-MOST_TEXT = 4 << 20  # characters of properties in one step
+READ = 32  # rows read at first: they may have 64 KiB each
+CHUNK = 8_192  # rows read at a time where they are small
+MOST_TEXT = 2 << 20  # characters of properties in one step
 PROPERTIES = 4  # where the properties stand in a row of events
 
 # A number that may not fit a double: an exponent of three digits, 309 digits in a row, or a word that engines accept.
@@ -87,17 +88,19 @@ class Tail:
 
     def after(self, table: str, low: int, high: int, limit: int) -> list[Row]:
         """Rows with low < id <= high in the order of their ids; fewer where they are very large."""
+        sql = f"{ROWS[table]} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
         rows: list[Row] = []
-        held = 0
+        held, some = 0, READ
         while len(rows) < limit and held < MOST_TEXT:
-            some = self._fetch(
-                f"{ROWS[table]} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?", (low, high, min(limit, READ))
-            )
-            if not some:
+            found = self._fetch(sql, (low, high, min(limit - len(rows), some)))
+            if not found:
                 break
-            rows += some
-            low = int(str(some[-1][0]))
-            held += sum(len(str(row[PROPERTIES])) for row in some) if table == "events" else 0
+            rows += found
+            low = int(str(found[-1][0]))
+            if table == "events":
+                held += sum(len(str(row[PROPERTIES])) for row in found)
+            if held < MOST_TEXT // 8:  # rows are small: more of them at a time
+                some = min(some * 4, CHUNK)
         return rows
 
     def by_id(self, table: str, ids: list[int]) -> list[Row]:
