@@ -212,9 +212,9 @@ def read(body: bytes, content_type: str, received_ms: int, max_events: int = MAX
         try:
             if isinstance(sent, Rejected):
                 raise sent
-            row = [column(sent, arrival) for column in _COLUMNS]
-            key = message_key(sent, arrival)
-            tie = link(sent, arrival)
+            row = _row(sent, arrival)
+            key = message_key(sent, arrival) if sent.message_id else None
+            tie = link(sent, arrival) if sent.anonymous_id else None
         except Rejected as refused:
             arrival.notes.clear()
             desk.refuse(position, refused)
@@ -231,6 +231,16 @@ def read(body: bytes, content_type: str, received_ms: int, max_events: int = MAX
     return Reading(desk.batch, desk.positions(), desk.notes, form.single, linked)
 
 
+def _row(sent: Sent, arrival: Arrival) -> list[str | None]:
+    """What the steps of the columns give. Short texts pass the first three as they are, so those are not asked."""
+    name, user, session = sent.event_type, sent.user_id, sent.session_id
+    if isinstance(name, str) and isinstance(user, str) and isinstance(session, str) and name and user and session:
+        together = name + user + session
+        if len(together) <= MAX_EVENT_TYPE and "\0" not in together:
+            return [name, user, session, properties(sent, arrival), created_at(sent, arrival)]
+    return [column(sent, arrival) for column in _COLUMNS]
+
+
 def _plain(body: bytes, received_ms: int) -> Reading | None:
     """The commonest request, through the same steps without the desk: one event, stored, and nothing to tell of it."""
     sent = forms.one(body)
@@ -238,7 +248,7 @@ def _plain(body: bytes, received_ms: int) -> Reading | None:
         return None
     arrival = Arrival(received_ms)
     try:
-        values = [column(sent, arrival) for column in _COLUMNS]
+        values = _row(sent, arrival)
         key = message_key(sent, arrival)
     except Rejected:
         return None
