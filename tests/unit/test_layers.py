@@ -33,7 +33,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("storage/",),
     "alembic": ("storage/",),
     "litestar": ("api/", "web/", "app.py", "app/"),
-    "uvicorn": ("app.py", "app/"),
+    "uvicorn": ("app.py", "web/protocol.py"),
     "uvloop": ("app.py", "app/"),
     "scipy": ("stats/distributions.py",),
     "click": ("cli/",),
