@@ -130,7 +130,15 @@ class MessageIds:
                FROM es_message_runs WHERE generation = ?2 AND low <= ?1 AND high >= ?1""",
             (key, generation),
         )
-        return any(key in _cut(keys) for (keys,) in pages)
+        return any(_holds(keys, key) for (keys,) in pages)
+
+
+def _holds(keys: bytes | None, key: bytes) -> bool:
+    """Whether the key stands in a page, at a place where keys begin."""
+    at = -1 if keys is None else keys.find(key)
+    while at >= 0 and at % KEY:
+        at = keys.find(key, at + 1)  # type: ignore[union-attr]
+    return at >= 0
 
 
 def _cut(keys: bytes) -> list[bytes]:
