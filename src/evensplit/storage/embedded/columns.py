@@ -7,7 +7,7 @@ record (or by a later state of this one) and is built anew.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -38,7 +38,6 @@ COLUMNS = {
     "copy_marks": "mark VARCHAR PRIMARY KEY",
     "copy_problems": "table_name VARCHAR, row_id BIGINT, reason VARCHAR",
 }
-Progress = Callable[[int, int], None]  # (rows copied, rows to copy)
 
 
 def _insert_sql(table: str) -> str:
@@ -171,7 +170,7 @@ class Columns:
 
     # --- following the record ---------------------------------------------------------------------
 
-    def sync(self, at_most: int | None = None, progress: Progress | None = None) -> Watermark:
+    def sync(self, at_most: int | None = None) -> Watermark:
         """Copy what the record gained, at most `at_most` rows of it; how far the copy stands then."""
         with self._lock:
             if not self._verified:
@@ -179,11 +178,10 @@ class Columns:
             left = at_most
             while True:
                 copied, behind = self._step(CHUNK if left is None else min(CHUNK, left))
-                if progress is not None:
-                    progress(copied, behind)
                 if not behind:
                     break
                 if self._unsettled >= 5 * SETTLE_AFTER:
+                    log.info("the columns follow the record: %d rows are still to come", behind)
                     self._checkpoint()
                 if left is not None:
                     left -= copied

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -170,11 +170,6 @@ class EmbeddedStore:
         """(table, row id, reason) of rows of the record that the columns hold only in part."""
         columns = await self._opened()
         return await asyncio.get_running_loop().run_in_executor(self._asking, columns.problems, limit)
-
-    async def rebuild(self, progress: Callable[[int, int], None]) -> None:
-        """Bring the columns up to the record, however far behind, telling how far it is."""
-        columns = await self._opened()
-        await asyncio.get_running_loop().run_in_executor(self._syncing, columns.sync, None, progress)
 
     async def events_by_id(self, ids: Sequence[int]) -> list[StoredEvent]:
         """Rows of the record as they stand there, in no particular order; ids that are gone are left out."""
