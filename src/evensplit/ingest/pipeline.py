@@ -5,34 +5,19 @@ A step takes the event as it was sent and gives the value to store, or refuses t
 `forms`, reading one event is `sent`, keeping the batch is the store.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import msgspec
 
 from evensplit.errors import InvalidJson, Rejected
-from evensplit.ingest import forms, identity, message_keys, slices, timestamps
-from evensplit.ingest.sent import ABSENT, MAX_DEPTH, Sent
+from evensplit.ingest import bulk, forms, identity, message_keys, objects, timestamps
+from evensplit.ingest.limits import MAX_EVENT_TYPE, MAX_EVENTS, MAX_ID, MAX_MESSAGE_ID
+from evensplit.ingest.sent import ABSENT, Sent
 from evensplit.ingest.timestamps import Arrival
 from evensplit.model.event import Batch, Reject
 
-MAX_EVENTS = 10_000
-MAX_EVENT_TYPE = 200
-MAX_ID = 512
-MAX_MESSAGE_ID = 128
-MAX_PROPERTIES = 64 * 1024
 KEPT_OF_REJECT = 4 * 1024
-
-# Skipping over properties has checked their grammar; what it does not look at is UTF-8, depth and the size of numbers.
-# Only a number with an exponent or with very many digits can be too big for a 64-bit float.
-_EXPONENT = re.compile("e[0-9+]")  # in two, because a pattern that begins with one letter is searched ten times as fast
-_EXPONENT_E = re.compile("E[0-9+]")
-_SHORT = (
-    300  # characters; a text no longer has no such digits, and in a longer one a decoder looks faster than a pattern
-)
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.msgpack.Encoder().encode  # knows no whole number beyond 64 bits, and says so
 
 
 class Note(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -91,38 +76,7 @@ def properties(sent: Sent, arrival: Arrival) -> str | None:
     """The object's own text: digits, order of keys and duplicates stay as they were sent."""
     if sent.properties is ABSENT:
         return None
-    text = str(sent.properties, "utf-8")
-    if text[0] != "{":
-        if text == "null":
-            return None
-        raise Rejected("properties_not_object", "properties is an object")
-    if len(text) > MAX_PROPERTIES // 4 and len(sent.properties) > MAX_PROPERTIES:
-        raise Rejected("properties_too_large", f"properties take {len(sent.properties)} bytes; 65536 at most")
-    if "[" in text or text.find("{", 1) > 0:
-        _check_depth(text)
-    if len(text) > _SHORT or _EXPONENT.search(text) or ("E" in text and _EXPONENT_E.search(text)):
-        _check_numbers(text)
-    return text
-
-
-def _check_depth(text: str) -> None:
-    """Raises Rejected properties_too_deep."""
-    # Counting opening brackets, those in strings too, shows nearly every object to be shallow enough.
-    if text.count("{") + text.count("[") > MAX_DEPTH and slices.depth(text, MAX_DEPTH) > MAX_DEPTH:
-        raise Rejected("properties_too_deep", f"properties nest more than {MAX_DEPTH} deep")
-
-
-def _check_numbers(text: str) -> None:
-    """Raises Rejected invalid_number where JSON `text` holds a number that is not finite as a 64-bit float."""
-    try:
-        _encode(_decode(text))
-        return
-    except msgspec.ValidationError:
-        overlong = True
-    except OverflowError:  # a whole number beyond 64 bits, which may be finite all the same
-        overlong = slices.overlong_number(text)
-    if overlong:
-        raise Rejected("invalid_number", "properties hold a number beyond the range of a 64-bit float")
+    return objects.checked(str(sent.properties, "utf-8"))
 
 
 def created_at(sent: Sent, arrival: Arrival) -> str:
@@ -205,6 +159,9 @@ def read(body: bytes, content_type: str, received_ms: int, max_events: int = MAX
         return plain
     form = forms.read(body, content_type, max_events)
     arrival = Arrival(received_ms, form.sent_at)
+    batch = bulk.batch(form.events, arrival)
+    if batch is not None:
+        return Reading(batch, form.indexes, [], form.single)
     desk = Desk(form)
     values, keys, links = desk.batch.values, desk.batch.keys, desk.batch.links
     linked: list[int] = []

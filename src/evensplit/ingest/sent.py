@@ -11,12 +11,12 @@ from msgspec import Meta, Raw
 
 from evensplit.errors import InvalidJson, Rejected
 from evensplit.ingest import slices
+from evensplit.ingest.limits import MAX_DEPTH
 
 # Zero and below come as text from `carefully`: only there -0 is still as it was written.
 Id: TypeAlias = str | Annotated[int, Meta(ge=1)] | None
 
 ABSENT = Raw(b"")
-MAX_DEPTH = 16
 
 
 class Sent(msgspec.Struct, gc=False):

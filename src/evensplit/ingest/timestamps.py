@@ -13,7 +13,7 @@ AHEAD_MS = 24 * 3_600_000
 MILLISECONDS_FROM = 100_000_000_000  # a number from here on counts milliseconds; below it, seconds
 SKEW_FROM_MS = 1_000  # a smaller difference is the way of the request, not a wrong clock
 
-_parse = datetime.fromisoformat
+parse = datetime.fromisoformat
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _RFC3339 = re.compile(
@@ -59,7 +59,7 @@ def _from_text(value: str) -> int:
     leap = second == "60"
     whole = f"{day}T{hours}{'59' if leap else second}{(fraction or '')[:7]}{'Z' if zone in 'Zz' else zone}"
     try:
-        moment = _parse(whole)
+        moment = parse(whole)
     except ValueError as error:
         raise _refused(f"{value[:64]!r} is no time: {error}") from None
     since = moment - _EPOCH + (_SECOND if leap else timedelta())
@@ -77,7 +77,7 @@ def to_record(value: Sent, arrival: Arrival) -> str:
         and value[11:13] != "24"  # newer Pythons read 24:00 as the next day
     ):
         try:
-            _parse(value)
+            parse(value)
         except ValueError:
             pass  # the other way says why
         else:

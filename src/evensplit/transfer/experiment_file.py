@@ -13,7 +13,7 @@ import msgspec
 
 from evensplit import clock
 from evensplit.errors import Invalid, Rejected
-from evensplit.ingest import pipeline, timestamps
+from evensplit.ingest import limits, timestamps
 from evensplit.model.event import Batch
 from evensplit.model.experiment import Design, Experiment, NewExperiment, NewVariant
 from evensplit.model.metric import Recorded
@@ -211,7 +211,7 @@ class Reading:
             user, variant = plain(row[0]), plain(row[1])
         except msgspec.DecodeError:
             raise Rejected("invalid_text", "the user or the variant is no storable text") from None
-        if not user or len(user) > pipeline.MAX_ID or "\0" in user or not _storable(user):
+        if not user or len(user) > limits.MAX_ID or "\0" in user or not _storable(user):
             raise Rejected("invalid_user_id", f"column {self.plan.user!r} holds no id of 1 to 512 characters")
         if not variant or not _storable(variant):
             raise Rejected("unknown_variant", f"column {self.plan.variant!r} names no variant")

@@ -24,7 +24,7 @@ from evensplit.transfer.files import Source, stream
 from evensplit.transfer.rows import Assembly
 
 SHOWN = 10  # bad lines that are named; the others are counted
-IN_FLIGHT = 3
+IN_FLIGHT = 6
 PATIENCE = 60  # how often a full queue is tried
 _NO_OBJECT = ("not_an_object", "the line is no JSON object")
 _T = TypeVar("_T")

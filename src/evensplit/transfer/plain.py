@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from evensplit.errors import Rejected
-from evensplit.ingest import message_keys, pipeline, timestamps
+from evensplit.ingest import limits, message_keys, pipeline, timestamps
 from evensplit.ingest.sent import Sent
 from evensplit.ingest.timestamps import Arrival
 from evensplit.model.event import Batch
@@ -98,11 +98,7 @@ def _each(field: Field, step: Callable[[str], Stored], empty_too: bool = False) 
 def _is_plain(bodies: Sequence[str]) -> bool:
     """Whether every row's properties are flat, small and UTF-8: then they are what the pipeline would store."""
     whole = "".join(bodies)
-    if (
-        "[" in whole
-        or whole.count("{") > len(bodies)
-        or max(map(len, bodies), default=0) > pipeline.MAX_PROPERTIES // 4
-    ):
+    if "[" in whole or whole.count("{") > len(bodies) or max(map(len, bodies), default=0) > limits.MAX_PROPERTIES // 4:
         return False
     try:
         whole.encode()
