@@ -2,11 +2,12 @@
 
 A plain unique index costs a random page a key once it outgrows the cache. Here each commit appends its keys to a
 log (one small row); every 65,536 keys the log is sealed into a sorted run, and sixteen runs share one Bloom filter
-that is held in memory. A new key costs one set look-up and one Bloom probe per million remembered keys; only a key
-that was probably seen is looked for on disk. Whole runs are dropped when their youngest day is out of date.
+that is held in memory. A new key costs one set look-up and one Bloom probe per million remembered keys, and no probe
+where it is greater than all of them, as a key that begins with the time is; only a key that was probably seen is
+looked for on disk. Whole runs are dropped when their youngest day is out of date.
 """
 
-from zlib import crc32
+from typing import TYPE_CHECKING
 
 from evensplit.storage.embedded.record import Connection
 
@@ -14,8 +15,9 @@ KEY = 16
 RUN = 65_536
 PAGE = 256
 RUNS_A_GENERATION = 16
-BLOOM_BITS = 1 << 24  # 16 bits a key for a full generation: with four probes 0.24 % false positives
-MASK = BLOOM_BITS - 1
+
+if TYPE_CHECKING:
+    from evensplit.storage.embedded.bloom import Bloom  # arrays: loaded when a first run is sealed, not with the writer
 
 
 class MessageIds:
@@ -27,20 +29,21 @@ class MessageIds:
         self._offered: list[bytes] = []  # what the open transaction adds
         for (keys,) in con.execute("SELECT keys FROM es_message_log"):
             self._recent.update(_cut(keys))
-        self._blooms: dict[int, bytearray] = {
-            generation: bytearray(bits)
+        self._blooms: dict[int, Bloom] = {
+            generation: _bloom(bits)
             for generation, bits in con.execute("SELECT generation, bits FROM es_message_blooms")
         }
+        self._highest = self._sealed_up_to()
 
     def admit(self, keys: list[bytes | None]) -> list[int]:
         """Take up the keys that are new; return the positions of those already stored. None is always new."""
         recent, offered = self._recent, self._offered
-        blooms = list(self._blooms.items())
+        stored = self._stored(keys)
         duplicates = []
         for position, key in enumerate(keys):
             if key is None:
                 continue
-            if key in recent or (blooms and self._sealed(key, blooms)):
+            if key in recent or key in stored:
                 duplicates.append(position)
             else:
                 recent.add(key)
@@ -88,15 +91,14 @@ class MessageIds:
             "INSERT INTO es_message_pages (run, first, keys) VALUES (?, ?, ?)",
             ((run, keys[i], b"".join(keys[i : i + PAGE])) for i in range(0, len(keys), PAGE)),
         )
-        bloom = bytearray(self._blooms.get(generation) or bytes(BLOOM_BITS // 8))
-        for key in keys:
-            for bit in _probes(key):
-                bloom[bit >> 3] |= 1 << (bit & 7)
+        bloom = _bloom(bytes(known)) if (known := self._blooms.get(generation)) else _bloom()
+        bloom.add(b"".join(keys))
         con.execute(
             "INSERT OR REPLACE INTO es_message_blooms (generation, bits) VALUES (?, ?)", (generation, bytes(bloom))
         )
         con.execute("DELETE FROM es_message_log")
         self._blooms[generation] = bloom
+        self._highest = max(self._highest, keys[-1])
         self._recent.clear()
 
     def forget(self, before_day: int) -> None:
@@ -109,20 +111,25 @@ class MessageIds:
         con.execute("DELETE FROM es_message_blooms WHERE generation NOT IN (SELECT generation FROM es_message_runs)")
         kept = {generation for (generation,) in con.execute("SELECT generation FROM es_message_blooms")}
         self._blooms = {generation: bits for generation, bits in self._blooms.items() if generation in kept}
+        self._highest = self._sealed_up_to()
 
-    def _sealed(self, key: bytes, blooms: list[tuple[int, bytearray]]) -> bool:
-        first, step = crc32(key), crc32(key[::-1]) | 1
-        for generation, bits in blooms:
-            bit = first
-            for _ in range(4):
-                at = bit & MASK
-                if not bits[at >> 3] >> (at & 7) & 1:
-                    break
-                bit += step
-            else:
-                if self._on_disk(key, generation):
-                    return True
-        return False
+    def _sealed_up_to(self) -> bytes:
+        """The greatest key of any run; no key is as small as the empty text, which stands where there is no run."""
+        (high,) = self._con.execute("SELECT coalesce(max(high), x'') FROM es_message_runs").fetchone()
+        return bytes(high)
+
+    def _stored(self, keys: list[bytes | None]) -> set[bytes]:
+        """Which of `keys` stand in runs."""
+        highest = self._highest
+        asked = [key for key in keys if key is not None and key <= highest]
+        if not asked:
+            return set()
+        whole, found = b"".join(asked), set()
+        for generation, bloom in self._blooms.items():
+            for position in bloom.probable(whole):
+                if self._on_disk(asked[position], generation):
+                    found.add(asked[position])
+        return found
 
     def _on_disk(self, key: bytes, generation: int) -> bool:
         pages = self._con.execute(
@@ -145,7 +152,7 @@ def _cut(keys: bytes) -> list[bytes]:
     return [keys[i : i + KEY] for i in range(0, len(keys), KEY)]
 
 
-def _probes(key: bytes) -> tuple[int, int, int, int]:
-    """Four bit positions by double hashing (Kirsch and Mitzenmacher, 2006)."""
-    first, step = crc32(key), crc32(key[::-1]) | 1
-    return first & MASK, (first + step) & MASK, (first + 2 * step) & MASK, (first + 3 * step) & MASK
+def _bloom(bits: bytes | None = None) -> "Bloom":
+    from evensplit.storage.embedded.bloom import Bloom
+
+    return Bloom(bits)
