@@ -93,7 +93,8 @@ def test_reports_use_what_the_page_names() -> None:
     """Every measure and operator of the trend stands on its page."""
     from typing import get_args
 
-    from evensplit.model.report import Interval, Measure, Operator
+    from evensplit.model.report import Interval, Operator
+    from evensplit.model.report.trend import Measure
 
     page = text_of("docs/trend.md")
     words = [*get_args(Measure), *get_args(Operator), *get_args(Interval)]

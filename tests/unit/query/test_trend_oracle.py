@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evensplit.model.report import read_trend
-from evensplit.query.run import run
+from evensplit.model.report import read
+from evensplit.model.report.trend import Trend
+from evensplit.query.run.trend import run
 from tests.unit.query import trend_oracle
 from tests.unit.query.memory_store import Event, MemoryStore
 
@@ -154,7 +155,7 @@ def test_and_so_it_is_over_properties_kept_as_columns(case: Case) -> None:
 def holds(case: Case, store: MemoryStore) -> None:
     report, low, high, events = case
     store.put(*events)
-    answer = asyncio.run(run(store, read_trend(json.dumps(report)), NOW))
+    answer = asyncio.run(run(store, read(Trend, json.dumps(report)), NOW))
     buckets, expected = trend_oracle.trend(events, report, low, high)
     assert answer.buckets == buckets
     found = {

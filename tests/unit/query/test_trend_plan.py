@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from evensplit.errors import InvalidReport
-from evensplit.model.report import read_trend
-from evensplit.query.plan import STEPS, TrendPlan, plan
+from evensplit.model.report import read
+from evensplit.model.report.trend import Trend
+from evensplit.query.plan.trend import STEPS, TrendPlan, plan
 from evensplit.query.zones import instant
 
 NOW = instant(datetime(2026, 11, 22, 16, 44, 30, 500_000, tzinfo=UTC))
@@ -16,7 +17,7 @@ NOW = instant(datetime(2026, 11, 22, 16, 44, 30, 500_000, tzinfo=UTC))
 
 def planned(**report: Any) -> TrendPlan:
     report.setdefault("series", [{"event": "view"}])
-    return plan(read_trend(json.dumps(report)), NOW)
+    return plan(read(Trend, json.dumps(report)), NOW)
 
 
 def test_the_steps_in_their_order() -> None:

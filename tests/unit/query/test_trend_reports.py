@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from evensplit.errors import InvalidReport
-from evensplit.model.report import TrendAnswer, read_trend
+from evensplit.model.report import read
+from evensplit.model.report.trend import Trend, TrendAnswer
 from evensplit.query.as_of import decode, encode
-from evensplit.query.run import run
+from evensplit.query.run.trend import run
 from tests.unit.query.memory_store import Event, MemoryStore, properties
 
 DAY = 86_400_000
@@ -22,7 +23,7 @@ NOW = START + 10 * DAY
 def asked(store: MemoryStore, series: Any, **report: Any) -> TrendAnswer:
     report = {"since": "2026-11-01", "until": "2026-11-03", **report}
     report["series"] = series if isinstance(series, list) else [series]
-    return asyncio.run(run(store, read_trend(json.dumps(report)), NOW))
+    return asyncio.run(run(store, read(Trend, json.dumps(report)), NOW))
 
 
 def values(answer: TrendAnswer, at: int = 0) -> tuple[list[Any], Any]:

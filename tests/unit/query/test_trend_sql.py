@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from evensplit.model.report import read_trend
-from evensplit.query.run import run
+from evensplit.model.report import read
+from evensplit.model.report.trend import Trend
+from evensplit.query.run.trend import run
 from tests.unit.query.memory_store import Event, MemoryStore, properties
 
 DAY = 86_400_000_000
@@ -27,7 +28,7 @@ def statement(series: dict[str, Any], **report: Any) -> tuple[str, list[object]]
         Event("view", START // 1000, properties(t="b", n=500, m="1"), "v"),
     )
     asked = {"series": [series], "since": "2026-11-01", "until": "2026-11-03", **report}
-    asyncio.run(run(store, read_trend(json.dumps(asked)), START // 1000))
+    asyncio.run(run(store, read(Trend, json.dumps(asked)), START // 1000))
     return store.asked[-1]
 
 
@@ -146,7 +147,7 @@ def through_every_field(odd: str) -> tuple[MemoryStore, list[tuple[str, list[str
         "since": "2026-11-01",
         "until": "2026-11-01",
     }
-    answer = asyncio.run(run(store, read_trend(json.dumps(report)), START // 1000))
+    answer = asyncio.run(run(store, read(Trend, json.dumps(report)), START // 1000))
     return store, [(s.label, s.breakdown, s.total) for s in answer.series]
 
 

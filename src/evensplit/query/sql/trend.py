@@ -13,13 +13,15 @@ with the numbers of 62 buckets, b saying which 62 · the others: the number itse
 
 import msgspec
 
-from evensplit.model.report import Measure
+from evensplit.model.report.trend import Measure
 from evensplit.query.as_of import AsOf
-from evensplit.query.conditions import Field
+from evensplit.query.conditions import Field, sources
 from evensplit.query.dialect import Dialect
 from evensplit.query.edges import Buckets
 from evensplit.query.fragment import Fragment, fill, join
-from evensplit.query.plan import SeriesPlan, Split
+from evensplit.query.plan import Split
+from evensplit.query.plan.trend import CellPlan, SeriesPlan
+from evensplit.query.sql import scan
 from evensplit.query.sql.filters import condition_sql
 
 QUANTILES: dict[Measure, float] = {"median": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -51,6 +53,16 @@ def trend_sql(question: Question, dialect: Dialect) -> Fragment:
         steps.append(Fragment(f"placed AS {_kept(question, dialect)}({_placed(question)})"))
         last = "placed"
     return fill(f"WITH {{}} {_merged(question, dialect, last)}", join(", ", steps))
+
+
+def cell_sql(cell: CellPlan, as_of: AsOf, dialect: Dialect) -> Fragment:
+    """Rows (person): who did the events of one cell."""
+    return fill(
+        "SELECT person FROM {} WHERE {} AND {}",
+        scan.events(dialect, as_of, sources(cell.condition)),
+        scan.within(dialect, as_of, cell.since, cell.until),
+        scan.chosen(dialect, cell.event_type, cell.condition),
+    )
 
 
 def _numbers(question: Question) -> range:

@@ -1,29 +1,31 @@
-"""Asking a store for a report. `run` plans, settles the moment, asks once a line, and puts the answer together."""
+"""Asking for a trend: once a line, and once more for the period of comparison."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from evensplit import clock
-from evensplit.errors import InvalidReport, QueryFailed
-from evensplit.model.report import OTHER, Compared, ComparedPeriod, Trend, TrendAnswer, TrendSeries
-from evensplit.query import answer, ranges
-from evensplit.query.answer import REST, Known, Line, Lines, Place
-from evensplit.query.as_of import AsOf, encode, settle
-from evensplit.query.conditions import Condition, Property, patterns, sources
-from evensplit.query.dialect import speak
+from evensplit.model.report import OTHER
+from evensplit.model.report.trend import Compared, ComparedPeriod, Trend, TrendAnswer, TrendCell, TrendSeries
+from evensplit.query import ranges
+from evensplit.query.answer import trend as answer
+from evensplit.query.answer.trend import REST, Known, Line, Lines, Place
+from evensplit.query.as_of import AsOf, encode
+from evensplit.query.conditions import sources
 from evensplit.query.edges import Buckets
-from evensplit.query.forms import distrust, forms
-from evensplit.query.plan import SeriesPlan, TrendPlan, plan
+from evensplit.query.plan import properties
+from evensplit.query.plan.trend import TrendPlan, placed, plan
 from evensplit.query.reading import Reading
-from evensplit.query.sql.trend import Question, trend_sql
+from evensplit.query.run import begin, rows
+from evensplit.query.run.persons import Behind
+from evensplit.query.sql.trend import Question, cell_sql, trend_sql
 from evensplit.query.zones import zone
 
 
-async def run(store: Reading, report: Trend, now_ms: int, as_of: str | None = None) -> TrendAnswer:
-    """The answer at `as_of` (else the report's own, else everything acknowledged so far). Raises InvalidReport."""
+async def run(store: Reading, report: Trend, now_ms: int) -> TrendAnswer:
+    """The answer at the report's `as_of`, else at everything acknowledged so far. Raises InvalidReport."""
     began = clock.now_ms()
     planned = plan(report, now_ms)
-    await check_patterns(store, [series.condition for series in planned.series])
-    moment = await settle(store, as_of or report.as_of)
+    moment = await begin(store, [series.condition for series in planned.series], report.as_of)
     known: Known = ((),) * len(planned.splits)
     main, known = await _ask(store, planned, planned.buckets, moment, known)
     compared: list[Lines] | None = None
@@ -40,16 +42,16 @@ async def run(store: Reading, report: Trend, now_ms: int, as_of: str | None = No
     )
 
 
-async def check_patterns(store: Reading, conditions: Sequence[Condition]) -> None:
-    """Refuse what the engine cannot read: `invalid_regex`."""
-    asked = sorted(frozenset().union(*map(patterns, conditions)))
-    if not asked:
-        return
-    question = speak(store.engine, {}).asks.sound_patterns(asked)
-    sound = {pattern for pattern, is_sound in await store.query(question.sql, question.values) if is_sound}
-    for pattern in asked:
-        if pattern not in sound:
-            raise InvalidReport("invalid_regex", f"{pattern!r} is no regular expression of the RE2 syntax")
+async def behind(store: Reading, report: Trend, cell: TrendCell, now_ms: int) -> Behind:
+    """Who did the events that one number counts."""
+    planned = plan(report, now_ms)
+    moment = await begin(store, [series.condition for series in planned.series], report.as_of)
+    known: Known = ((),) * len(planned.splits)
+    if any(cell.rest):
+        _, known = await _ask(store, planned, planned.buckets, moment, known)
+    question = placed(planned, cell, known)
+    looked_at = properties(sources(question.condition))
+    return Behind(moment, partial(cell_sql, question, moment), question.event_type, looked_at)
 
 
 async def _ask(
@@ -59,32 +61,11 @@ async def _ask(
     answered: list[Lines] = []
     for series in planned.series:
         question = Question(series, planned.splits, buckets, planned.report.cumulative, moment, known)
-        rows = await _rows(store, question, _properties(planned, series))
-        known = answer.learned(known, rows)
-        answered.append(answer.lines(rows, series.measure, question.cumulative, len(buckets.edges), known))
+        looked_at = properties([*sources(series.condition), *(split.of for split in planned.splits), series.of])
+        found = await rows(store, partial(trend_sql, question), series.event_type, looked_at, moment)
+        known = answer.learned(known, found)
+        answered.append(answer.lines(found, series.measure, question.cumulative, len(buckets.edges), known))
     return answered, known
-
-
-async def _rows(store: Reading, question: Question, properties: Sequence[Property]) -> list[tuple[object, ...]]:
-    event_type = question.series.event_type
-    seen = await forms(store, event_type, properties, question.as_of)
-    sql = trend_sql(question, speak(store.engine, seen))
-    try:
-        return await store.query(sql.sql, sql.values)
-    except QueryFailed:
-        # A scan may cast a value before it drops the row, and so fail at one that is not asked about (of another
-        # type of event, or newer). Such a property is looked at row by row from now on; other errors come again.
-        if all(form.kind != "number" for form in seen.values()):
-            raise
-    distrust(store, event_type, properties)
-    sql = trend_sql(question, speak(store.engine, {}))
-    return await store.query(sql.sql, sql.values)
-
-
-def _properties(planned: TrendPlan, series: SeriesPlan) -> list[Property]:
-    """Every property that one series' SQL looks at."""
-    looked_at = (*sources(series.condition), *(split.of for split in planned.splits), series.of)
-    return [of for of in looked_at if isinstance(of, Property)]
 
 
 def _series(

@@ -1,29 +1,37 @@
-"""From a trend as asked to a plan that leaves nothing open. Pure: no store, no engine, no clock.
-
-`STEPS` each take a trend and make one thing about it explicit, or refuse it; `plan` then cuts the buckets.
-Not here: SQL (`sql.trend`), asking the store (`run`).
-"""
+"""The plan of a trend: the lines, the buckets, the period of comparison."""
 
 import math
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from evensplit.errors import InvalidReport
-from evensplit.model.report import ANY, EventChoice, Interval, Measure, Series, Shift, Trend
+from evensplit.model.report import Interval
+from evensplit.model.report.trend import Measure, Series, Shift, Trend, TrendCell
 from evensplit.query import ranges
-from evensplit.query.conditions import AllOf, Condition, Field, Source, source, understood
+from evensplit.query.conditions import AllOf, Condition, Field, IsSet, OneOf, Source, source
 from evensplit.query.edges import Buckets, cut
 from evensplit.query.formula import Expression, parse
+from evensplit.query.plan import (
+    MOST_LIMIT,
+    Split,
+    Step,
+    bucket_at,
+    choice,
+    event_plan,
+    fixed_range,
+    known_zone,
+    named,
+    shown,
+    span,
+    splits,
+    taken,
+)
 from evensplit.query.zones import zone
 
 MOST_SERIES = 26
-MOST_SPLITS = 3
-MOST_LIMIT = 1_000
 MOST_CELLS = 2_000_000
-MOST_NAME = 200
 OF_NUMBERS: tuple[Measure, ...] = ("sum", "avg", "min", "max", "median", "p90", "p95", "p99")
 UNITS: dict[Interval, str] = {"minute": "min", "hour": "h", "day": "d", "week": "w", "month": "m"}
 
@@ -38,13 +46,6 @@ class SeriesPlan(msgspec.Struct, frozen=True):
     of: Source | None
 
 
-class Split(msgspec.Struct, frozen=True):
-    """One property that every line is split by."""
-
-    of: Source
-    limit: int
-
-
 class TrendPlan(msgspec.Struct, frozen=True):
     """Everything resolved: what `sql.trend` writes and `answer` computes follows from this and the as_of alone."""
 
@@ -56,49 +57,57 @@ class TrendPlan(msgspec.Struct, frozen=True):
     formula: Expression | None
 
 
+class CellPlan(msgspec.Struct, frozen=True):
+    """The events that one number counts: of a type, in [since, until), meeting a condition."""
+
+    event_type: str | None
+    condition: Condition
+    since: int
+    until: int
+
+
 def plan(report: Trend, now: int) -> TrendPlan:
     """The plan of a report asked at `now` (milliseconds since 1970-01-01 UTC). Raises InvalidReport."""
-    for step in STEPS:
-        report = step(report, now)
+    report = taken(report, now, STEPS)
     tz = zone(report.timezone)
-    since, until = _range(report, now)
+    since, until = span(report, now)
     buckets = cut(since, until, report.interval, tz, report.week_start)
     compared = _compared(report, since, until, tz)
     _bound_cells(report, buckets)
-    instant = partial(_instant, now=now, tz=tz)
     return TrendPlan(
         report,
         buckets,
         compared,
-        tuple(_series(report, n, instant) for n in range(len(report.series))),
-        tuple(Split(source(b.property, f"breakdown[{n}]"), b.limit) for n, b in enumerate(report.breakdown)),
+        tuple(_series(report, n, now) for n in range(len(report.series))),
+        splits(report.breakdown),
         None if report.formula is None else parse(report.formula, len(report.series)),
     )
 
 
+def placed(planned: TrendPlan, cell: TrendCell, known: Sequence[Sequence[str | None]]) -> CellPlan:
+    """The events of a cell. `known`: for each property of the breakdown its first values, where `$other` is asked for.
+
+    Raises InvalidReport for a cell that the report does not have."""
+    if not 0 <= cell.series < len(planned.series):
+        raise InvalidReport("unknown_cell", f"at.series {cell.series}: the report has {len(planned.series)} series")
+    if len(cell.breakdown) not in (0, len(planned.splits)) or len(cell.rest) not in (0, len(planned.splits)):
+        raise InvalidReport("unknown_cell", f"at.breakdown: the report is split by {len(planned.splits)} properties")
+    series, buckets = planned.series[cell.series], planned.buckets
+    parts: list[Condition] = [series.condition]
+    for n, value in enumerate(cell.breakdown):
+        of = planned.splits[n].of
+        parts.append(_beyond(of, known[n]) if cell.rest and cell.rest[n] else _is(of, value))
+    if series.of is not None:
+        parts.append(IsSet(series.of, False))
+    since, until = buckets.since, buckets.until
+    if cell.bucket is not None:
+        at = bucket_at(buckets, cell.bucket)
+        since = since if planned.report.cumulative else max(since, buckets.edges[at])
+        until = buckets.edges[at + 1] if at + 1 < len(buckets.edges) else until
+    return CellPlan(series.event_type, AllOf(tuple(parts)), since, until)
+
+
 # --- the steps ------------------------------------------------------------------------------------
-
-
-def known_zone(report: Trend, now: int) -> Trend:
-    """The time zone exists."""
-    zone(report.timezone)
-    return report
-
-
-def fixed_range(report: Trend, now: int) -> Trend:
-    """`since` and `until` as instants: 30 whole days and today so far, unless said otherwise."""
-    tz = zone(report.timezone)
-    low = ranges.DEFAULT_SINCE if report.since is None else report.since
-    high = "now" if report.until is None else report.until
-    since = ranges.resolve(low, "since", now, tz)
-    # What was acknowledged within this very millisecond counts: `until` is exclusive.
-    until = now + 1 if high == "now" else ranges.resolve(high, "until", now, tz)
-    if since >= until:
-        raise InvalidReport(
-            "since_after_until",
-            f"since {low!r} ({ranges.written(since, tz)}) must lie before until {high!r} ({ranges.written(until, tz)})",
-        )
-    return msgspec.structs.replace(report, since=ranges.written(since, tz), until=ranges.written(until, tz))
 
 
 def coherent_series(report: Trend, now: int) -> Trend:
@@ -113,8 +122,7 @@ def coherent_series(report: Trend, now: int) -> Trend:
             raise InvalidReport("property_not_used", f"{at}: measure {series.measure!r} looks at no property")
         if series.measure in OF_NUMBERS and isinstance(source(series.property or "", at), Field):
             raise InvalidReport("not_a_number", f"{at}: {series.property!r} is no number, {series.measure!r} needs one")
-        if not 1 <= len(_choice(series).event_type) <= MOST_NAME:
-            raise InvalidReport("invalid_event_type", f"{at}: an event type has 1 to {MOST_NAME} characters")
+        named(series.event, f"{at}.event")
     return report
 
 
@@ -126,12 +134,7 @@ def named_series(report: Trend, now: int) -> Trend:
 
 def bounded_breakdown(report: Trend, now: int) -> Trend:
     """At most three properties, each with a limit from 1 to 1,000."""
-    if len(report.breakdown) > MOST_SPLITS:
-        raise InvalidReport("invalid_breakdown", f"a breakdown has at most {MOST_SPLITS} properties")
-    for n, split in enumerate(report.breakdown):
-        source(split.property, f"breakdown[{n}]")
-        if not 1 <= split.limit <= MOST_LIMIT:
-            raise InvalidReport("invalid_limit", f"breakdown[{n}]: limit {split.limit} is not from 1 to {MOST_LIMIT}")
+    splits(report.breakdown)
     return report
 
 
@@ -149,7 +152,7 @@ def parsed_formula(report: Trend, now: int) -> Trend:
     return report
 
 
-STEPS: tuple[Callable[[Trend, int], Trend], ...] = (
+STEPS: tuple[Step[Trend], ...] = (
     known_zone,
     fixed_range,
     coherent_series,
@@ -163,40 +166,32 @@ STEPS: tuple[Callable[[Trend, int], Trend], ...] = (
 # --- what the plan is put together from -----------------------------------------------------------
 
 
-def _choice(series: Series) -> EventChoice:
-    return series.event if isinstance(series.event, EventChoice) else EventChoice(series.event)
-
-
 def _label(series: Series) -> str:
-    event_type = _choice(series).event_type
+    event_type = choice(series.event).event_type
     if series.measure == "count":
         return event_type
     if series.property is None:
         return f"{event_type}: {series.measure}"
-    name = series.property if isinstance(series.property, str) else ".".join(series.property)
-    return f"{event_type}: {series.measure} of {name}"
+    return f"{event_type}: {series.measure} of {shown(series.property)}"
 
 
-def _series(report: Trend, n: int, instant: Callable[[str, str], int]) -> SeriesPlan:
+def _series(report: Trend, n: int, now: int) -> SeriesPlan:
     series, at = report.series[n], f"series[{n}]"
-    choice = _choice(series)
-    condition = AllOf(
-        understood(report.filters, "filters", instant).of
-        + understood(choice.filters, f"{at}.event.filters", instant).of
-    )
+    event = event_plan(report, series.event, f"{at}.event", now)
     of = None if series.property is None else source(series.property, at)
-    event_type = None if choice.event_type == ANY else choice.event_type
-    return SeriesPlan(series.label or "", event_type, condition, series.measure, of)
+    return SeriesPlan(series.label or "", event.event_type, event.condition, series.measure, of)
 
 
-def _instant(text: str, field: str, *, now: int, tz: ZoneInfo) -> int:
-    return ranges.resolve(text, field, now, tz)
+def _is(of: Source, value: str | None) -> Condition:
+    return IsSet(of, True) if value is None else OneOf(of, (value,), False)
 
 
-def _range(report: Trend, now: int) -> tuple[int, int]:
-    tz = zone(report.timezone)
-    assert report.since is not None and report.until is not None
-    return ranges.resolve(report.since, "since", now, tz), ranges.resolve(report.until, "until", now, tz)
+def _beyond(of: Source, known: Sequence[str | None]) -> Condition:
+    """The values that are not among the known ones."""
+    parts: list[Condition] = [OneOf(of, tuple(value for value in known if value is not None), True)]
+    if None in known:
+        parts.append(IsSet(of, False))
+    return AllOf(tuple(parts))
 
 
 def _compared(report: Trend, since: int, until: int, tz: ZoneInfo) -> Buckets | None:

@@ -9,7 +9,8 @@ from typing import TypeAlias, cast
 
 import msgspec
 
-from evensplit.model.report import Measure, Number
+from evensplit.model.report import Number
+from evensplit.model.report.trend import Measure
 from evensplit.query.formula import Expression, evaluate
 from evensplit.query.sql.trend import DISTINCT, SUMS, WORD
 
