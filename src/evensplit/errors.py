@@ -95,12 +95,6 @@ class UnsupportedKind(Invalid):
     code = "unsupported_kind"
 
 
-class UnsupportedMethod(Invalid):
-    """A statistical method that this version does not offer."""
-
-    code = "unsupported_method"
-
-
 class Rejected(Invalid):
     """A single event that was refused; the code is the reject reason."""
 

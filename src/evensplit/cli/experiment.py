@@ -100,7 +100,11 @@ def _shares(variants: list[VariantReply]) -> str:
 @experiment_command.command("results")
 @click.argument("name")
 @click.option("--metric", metavar="NAME", help="Only this metric.")
-@click.option("--method", metavar="NAME", help="How evidence is weighed: fixed. Default: the experiment's own.")
+@click.option(
+    "--method",
+    type=click.Choice(["fixed", "sequential", "bayesian"]),
+    help="How evidence is weighed. Default: the experiment's own.",
+)
 @click.option("--alpha", metavar="NUMBER", help="The error rate (default 0.05, two-sided).")
 @click.option("--correction", type=click.Choice(["none", "holm", "bh"]), help="For many comparisons (default none).")
 @click.option("--as-of", metavar="TEXT", help="The state of the data that an earlier reply named.")

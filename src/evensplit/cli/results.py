@@ -43,6 +43,9 @@ def _against(comparison: ComparisonNumbers, level: str) -> str:
     if isinstance(comparison.unknown, NotEnough):
         return f"unknown: {comparison.unknown.message}"
     parts = [f"difference {_interval(comparison.difference)}", f"lift {_interval(comparison.lift, '%')}"]
+    if isinstance(comparison.chance_to_win, float) and isinstance(comparison.expected_loss, float):
+        won = f"chance to win {100 * comparison.chance_to_win:.4g}%, expected loss {number(comparison.expected_loss)}"
+        return ", ".join([*parts, f"{won} ({comparison.method}, {level} intervals)"])
     p_value = f"p {number(comparison.p_value)}"
     if isinstance(comparison.adjusted_p_value, float):
         p_value += f" (adjusted {number(comparison.adjusted_p_value)})"

@@ -9,9 +9,9 @@ from typing import get_args
 
 import msgspec
 
-from evensplit.errors import NotFound, UnsupportedMethod
+from evensplit.errors import NotFound
 from evensplit.experiments import exposures, measure
-from evensplit.experiments.compare import answer, corrected, judged
+from evensplit.experiments.compare import Reading, answer, corrected, judged
 from evensplit.experiments.conditions import check
 from evensplit.experiments.exposures import Scope
 from evensplit.experiments.measure import Census, Measurement
@@ -19,7 +19,7 @@ from evensplit.experiments.results import Results, SampleRatio, Warned
 from evensplit.experiments.shares import Phases, expected, phases
 from evensplit.model.experiment import Experiment, settle
 from evensplit.model.faults import Fault
-from evensplit.model.metric import Metric, Recorded
+from evensplit.model.metric import Method, Metric, Recorded
 from evensplit.query.as_of import encode
 from evensplit.query.as_of import settle as settle_as_of
 from evensplit.query.dialect import speak
@@ -30,13 +30,12 @@ from evensplit.stats.srm import mismatch
 from evensplit.storage.base import EventStore
 from evensplit.storage.catalog.experiments import Weight
 
-LATER_METHODS = ("sequential", "bayesian")
-
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of an experiment. `metric` None: all of them."""
+    """What is asked of an experiment. `metric` None: all of them. `method` None: the experiment's own."""
 
     metric: str | None = None
+    method: Method | None = None
     alpha: float = 0.05
     correction: Correction = "none"
     as_of: str | None = None
@@ -55,13 +54,12 @@ class Population(msgspec.Struct, frozen=True):
 
 
 def read_question(values: Mapping[str, str]) -> Question:
-    """The query parameters of `results`; raises Invalid, with every fault, and UnsupportedMethod."""
+    """The query parameters of `results`; raises Invalid, with every fault."""
     faults: list[Fault] = []
-    method = values.get("method", "fixed")
-    if method in LATER_METHODS:
-        raise UnsupportedMethod(f"method {method!r} is not supported yet; 'fixed' is")
-    if method != "fixed":
-        faults.append(Fault("method", f"must be fixed, is {method!r}"))
+    methods: Mapping[str, Method] = {word: word for word in get_args(Method)}
+    method = methods.get(values.get("method", ""))
+    if "method" in values and method is None:
+        faults.append(Fault("method", f"must be fixed, sequential or bayesian, is {values['method']!r}"))
     try:
         alpha = float(values.get("alpha", "0.05"))
     except ValueError:
@@ -78,7 +76,11 @@ def read_question(values: Mapping[str, str]) -> Question:
     faults += [Fault(name, "is not a known parameter") for name in values if name not in known]
     settle(faults)
     return Question(
-        metric=values.get("metric"), alpha=alpha, correction=correction or "none", as_of=values.get("as_of")
+        metric=values.get("metric"),
+        method=method,
+        alpha=alpha,
+        correction=correction or "none",
+        as_of=values.get("as_of"),
     )
 
 
@@ -96,15 +98,16 @@ async def analyze(store: EventStore, experiment: Experiment, history: Sequence[W
     await check(store, metrics)
     plans = [measure.measurement(metric, scope, found) for metric in metrics]
     moments = await _moments(store, scope, plans)
+    reading = Reading(question.method or experiment.method, question.alpha)
     answers = [
-        answer(experiment, metric, plan, moments.get(number, {}), question.alpha)
+        answer(experiment, metric, plan, moments.get(number, {}), reading)
         for number, (metric, plan) in enumerate(zip(metrics, plans, strict=True))
     ]
     answers = corrected(answers, question.correction)
     return Results(
         experiment=experiment.name,
         as_of=encode(as_of.watermark, as_of.links),
-        method="fixed",
+        method=reading.method,
         alpha=question.alpha,
         correction=question.correction,
         control=experiment.control,

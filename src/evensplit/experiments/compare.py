@@ -8,11 +8,21 @@ from evensplit.experiments.measure import Measurement
 from evensplit.experiments.results import ComparisonNumbers, MetricResult, VariantNumbers
 from evensplit.experiments.verdict import Finding, judge
 from evensplit.model.experiment import Experiment
-from evensplit.model.metric import Metric, Shape, kind_of
-from evensplit.stats.estimate import NotEnough
+from evensplit.model.metric import Method, Metric, Shape, kind_of
+from evensplit.stats.bayesian import Belief, Prior, believed
+from evensplit.stats.contrast import contrast
+from evensplit.stats.estimate import Compared, Interval, NotEnough
 from evensplit.stats.frequentist import compare_means, compare_proportions
 from evensplit.stats.moments import EMPTY, Moments
 from evensplit.stats.multiplicity import Correction, adjust
+from evensplit.stats.sequential import compare_always
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """How the evidence is weighed."""
+
+    method: Method
+    alpha: float
 
 
 def answer(
@@ -20,7 +30,7 @@ def answer(
     metric: Metric,
     plan: Measurement | NotEnough,
     moments: Mapping[int, Moments],
-    alpha: float,
+    reading: Reading,
 ) -> MetricResult:
     """`moments` by variant id. The verdict waits for the correction."""
     blank = MetricResult(metric=metric.name, kind=kind_of(metric), role=metric.role, direction=metric.direction)
@@ -28,11 +38,11 @@ def answer(
         return msgspec.structs.replace(blank, unknown=plan)
     of = {variant.name: moments.get(variant.id, EMPTY) for variant in experiment.variants}
     comparisons = tuple(
-        _compared(plan.shape, (name, of[name]), (experiment.control, of[experiment.control]), alpha)
+        _compared(metric, plan.shape, (name, of[name]), (experiment.control, of[experiment.control]), reading)
         for name in of
         if name != experiment.control
     )
-    nothing_known = bool(comparisons) and all(each.p_value is None for each in comparisons)
+    nothing_known = bool(comparisons) and all(each.difference is None for each in comparisons)
     return msgspec.structs.replace(
         blank,
         shape=plan.shape,
@@ -66,30 +76,66 @@ def judged(result: MetricResult, alpha: float, suspect: bool) -> MetricResult:
     findings = []
     for each in result.comparisons:
         p_value = each.adjusted_p_value if isinstance(each.adjusted_p_value, float) else each.p_value
+        if isinstance(each.chance_to_win, float):
+            # A belief is no p value; it is held against the same bound from both ends.
+            p_value = 2 * min(each.chance_to_win, 1 - each.chance_to_win)
         if p_value is not None and each.difference is not None:
             findings.append(Finding(each.variant, each.difference.estimate, p_value))
     return msgspec.structs.replace(result, verdict=judge(findings, result.direction, alpha, suspect))
 
 
 def _compared(
-    shape: Shape, variant: tuple[str, Moments], control: tuple[str, Moments], alpha: float
+    metric: Metric, shape: Shape, variant: tuple[str, Moments], control: tuple[str, Moments], reading: Reading
 ) -> ComparisonNumbers:
     """(name, moments) of each side."""
-    compare = compare_proportions if shape == "proportion" else compare_means
-    found = compare(variant[1], control[1], alpha)
+    blank = ComparisonNumbers(variant=variant[0], versus=control[0])
+    if reading.method == "bayesian":
+        return _believed(blank, metric, shape, (variant[1], control[1]), reading.alpha)
+    found = _tested(shape, variant[1], control[1], reading)
     if isinstance(found, NotEnough):
-        return ComparisonNumbers(variant=variant[0], versus=control[0], unknown=found)
-    return ComparisonNumbers(
-        variant=variant[0],
-        versus=control[0],
-        difference=found.difference,
-        lift=None if isinstance(found.lift, NotEnough) else found.lift,
+        return msgspec.structs.replace(blank, unknown=found)
+    return msgspec.structs.replace(
+        blank,
+        **_effect(found.difference, found.lift),
         p_value=found.p_value,
         statistic=found.statistic,
         degrees_of_freedom=msgspec.UNSET if found.degrees_of_freedom is None else found.degrees_of_freedom,
         method=found.method,
-        unknown=found.lift if isinstance(found.lift, NotEnough) else msgspec.UNSET,
     )
+
+
+def _tested(shape: Shape, variant: Moments, control: Moments, reading: Reading) -> Compared:
+    if reading.method == "fixed":
+        compare = compare_proportions if shape == "proportion" else compare_means
+        return compare(variant, control, reading.alpha)
+    found = contrast(shape, variant, control)
+    return found if isinstance(found, NotEnough) else compare_always(found, reading.alpha)
+
+
+def _believed(
+    blank: ComparisonNumbers, metric: Metric, shape: Shape, sides: tuple[Moments, Moments], alpha: float
+) -> ComparisonNumbers:
+    found = contrast(shape, *sides)
+    prior = None if metric.prior is None else Prior(metric.prior.mean, metric.prior.sd)
+    belief: Belief | NotEnough = found if isinstance(found, NotEnough) else believed(shape, found, sides, alpha, prior)
+    if isinstance(belief, NotEnough):
+        return msgspec.structs.replace(blank, unknown=belief)
+    # A chance to win is about being better, which for some metrics is being lower.
+    up = metric.direction == "up"
+    return msgspec.structs.replace(
+        blank,
+        **_effect(belief.difference, belief.lift),
+        chance_to_win=belief.chance_to_win if up else 1 - belief.chance_to_win,
+        expected_loss=belief.expected_loss if up else belief.expected_loss_of_control,
+        method=belief.method,
+    )
+
+
+def _effect(difference: Interval, lift: Interval | NotEnough) -> dict[str, Interval | NotEnough | None]:
+    """The fields that say how large it is; a lift that is unknown says why."""
+    if isinstance(lift, NotEnough):
+        return {"difference": difference, "lift": None, "unknown": lift}
+    return {"difference": difference, "lift": lift}
 
 
 def _numbers(name: str, sample: Moments, shape: Shape) -> VariantNumbers:

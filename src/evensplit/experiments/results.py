@@ -43,6 +43,8 @@ class ComparisonNumbers(msgspec.Struct, frozen=True, kw_only=True):
     degrees_of_freedom: float | msgspec.UnsetType | None = msgspec.UNSET
     method: str | None = None
     adjusted_p_value: float | msgspec.UnsetType | None = msgspec.UNSET
+    chance_to_win: float | msgspec.UnsetType = msgspec.UNSET  # that the variant is better, by the metric's direction
+    expected_loss: float | msgspec.UnsetType = msgspec.UNSET  # of choosing the variant, in units of the metric
     unknown: NotEnough | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from evensplit.errors import Invalid
 from evensplit.model.faults import ABSENT, MISSING, Fault, Fields, text_of
-from evensplit.model.metric import Metric, read_metrics
+from evensplit.model.metric import Method, Metric, read_metrics
 
 NAME_LENGTH = 200
 DESCRIPTION_LENGTH = 10_000
@@ -52,7 +52,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     control: str
     hash_version: HashVersion
     seed: str
-    method: str
+    method: Method
     metrics: tuple[Metric, ...]
     origin: Origin
 
@@ -90,6 +90,7 @@ class NewExperiment(msgspec.Struct, frozen=True, kw_only=True):
     seed: str | None = None
     metrics: tuple[Metric, ...] = ()
     origin: Origin = "created"
+    method: Method = "sequential"
 
 
 def read_new(body: bytes) -> NewExperiment:
@@ -104,12 +105,14 @@ def read_new(body: bytes) -> NewExperiment:
     )
     metrics = read_metrics(fields.items("metrics"), fields.faults)
     version: HashVersion = fields.choice("hash_version", get_args(HashVersion), "growthbook_v2")
+    method: Method = fields.choice("method", get_args(Method), "sequential")
     new = NewExperiment(
         design=design,
         start=fields.take("start", bool, True),
         hash_version=version,
         seed=_nullable(fields, "seed"),
         metrics=metrics,
+        method=method,
     )
     fields.end()
     settle(fields.faults + _faults(design))

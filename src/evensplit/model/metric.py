@@ -20,6 +20,7 @@ Aggregate: TypeAlias = Literal["count", "sum", "avg", "max", "min", "distinct"]
 Shape: TypeAlias = Literal["mean", "proportion"]
 Per: TypeAlias = Literal["user", "observation"]
 Missing: TypeAlias = Literal["skip", "zero"]
+Method: TypeAlias = Literal["fixed", "sequential", "bayesian"]
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -27,6 +28,13 @@ class Span(msgspec.Struct, frozen=True):
 
     delay_hours: float = 0.0
     window_hours: float | None = None
+
+
+class Prior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A normal belief about the lift before the data, for the method `bayesian`."""
+
+    mean: float = 0.0
+    sd: float = 0.3
 
 
 class Defined(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +45,7 @@ class Defined(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction = "up"
     delay_hours: float = 0.0
     window_hours: float | None = None
+    prior: Prior | None = None
 
     @property
     def span(self) -> Span:
@@ -99,8 +108,9 @@ def _read(fields: Fields) -> Metric:
         direction=fields.choice("direction", get_args(Direction), "up"),
         delay_hours=_read_delay(fields),
         window_hours=_read_window(fields),
+        prior=_read_prior(fields),
     )
-    plain = msgspec.structs.asdict(common)
+    plain = {name: getattr(common, name) for name in Defined.__struct_fields__}
     metric: Metric
     if kind == "proportion":
         metric = Proportion(**plain, event=_read_event(fields))
@@ -137,6 +147,17 @@ def _read_window(fields: Fields) -> float | None:
     if not 0 < window < MOST_HOURS:
         fields.fault("window_hours", f"must be above 0 and below a million, is {window:g}")
     return window
+
+
+def _read_prior(fields: Fields) -> Prior | None:
+    raw = fields.raw("prior")
+    if raw in ABSENT:
+        return None
+    prior = fields.read(raw, "prior", Prior, Prior())
+    if not (math.isfinite(prior.mean) and 0 < prior.sd < math.inf):
+        fields.fault("prior", f"is a mean and an sd above 0, both of the lift; is {prior.mean:g} and {prior.sd:g}")
+        return None
+    return prior
 
 
 def _read_event(fields: Fields) -> EventChoice:

@@ -139,6 +139,7 @@ def _design(plan: Plan, seen: Seen) -> NewExperiment:
             Recorded(name=name, shape="proportion" if seen.truths[name] else None, per="user") for name in plan.metrics
         ),
         origin="loaded",
+        method="fixed",
     )
 
 

@@ -13,10 +13,11 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportions_ztest
 
-from evensplit.errors import Invalid, InvalidReport, NotFound, UnsupportedMethod
+from evensplit.errors import Invalid, InvalidReport, NotFound
 from evensplit.experiments.analyze import Question, analyze, read_question
 from evensplit.experiments.results import MetricResult, Results
 from evensplit.model.experiment import Experiment, read_new, read_patch
+from evensplit.model.metric import Method
 from evensplit.stats.estimate import NotEnough
 from evensplit.storage.base import NewAssignment, NewMetric
 from evensplit.storage.catalog import Catalog
@@ -52,7 +53,7 @@ class World:
 
     def link(self, anonymous_id: str, user_id: str, hours: float = 0) -> None:
         self.store.record.execute(
-            "INSERT INTO es_links (anonymous_id, user_id, linked_at) VALUES (?, ?, ?)",
+            "INSERT INTO es_identity (kind, subject, object, stated_at) VALUES ('link', ?, ?, ?)",
             (anonymous_id, user_id, self.now.text(hours)),
         )
 
@@ -533,16 +534,33 @@ def test_alpha_widens_the_interval(world: World) -> None:
 def test_parameters_are_read() -> None:
     assert read_question({}) == Question()
     asked = {"metric": "m", "alpha": "0.01", "correction": "bh", "as_of": "x", "method": "fixed"}
-    assert read_question(asked) == Question(metric="m", alpha=0.01, correction="bh", as_of="x")
+    assert read_question(asked) == Question(metric="m", method="fixed", alpha=0.01, correction="bh", as_of="x")
     with pytest.raises(Invalid) as caught:
         read_question({"alpha": "2", "correction": "magic", "dimension": "country", "method": "guess", "no": ""})
     assert len(caught.value.details) == 5
     for alpha in ("nan", "0", "1", "x", "inf"):
         with pytest.raises(Invalid):
             read_question({"alpha": alpha})
-    for method in ("sequential", "bayesian"):
-        with pytest.raises(UnsupportedMethod):
-            read_question({"method": method})
+    assert [read_question({"method": method}).method for method in ("sequential", "bayesian")] == [
+        "sequential",
+        "bayesian",
+    ]
+
+
+def test_methods_look_at_the_same_difference(world: World) -> None:
+    fill(world)
+    methods: list[Method] = ["fixed", "sequential", "bayesian"]
+    found = {method: world.results(metric="two", method=method) for method in methods}
+    sides = {method: result.metrics[0].comparisons[0] for method, result in found.items()}
+    assert [result.method for result in found.values()] == methods
+    fixed, always, belief = (sides[method] for method in methods)
+    assert fixed.difference is not None and always.difference is not None and belief.difference is not None
+    assert fixed.difference.estimate == always.difference.estimate == belief.difference.estimate
+    # Looking whenever one likes costs width and p.
+    assert always.difference.upper - always.difference.lower > fixed.difference.upper - fixed.difference.lower
+    assert fixed.p_value is not None and always.p_value is not None and always.p_value > fixed.p_value
+    assert belief.p_value is None and isinstance(belief.chance_to_win, float) and 0 < belief.chance_to_win < 1
+    assert isinstance(belief.expected_loss, float) and belief.expected_loss >= 0
 
 
 def test_results_can_be_read_back(world: World) -> None:

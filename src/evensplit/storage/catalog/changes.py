@@ -20,7 +20,7 @@ def creation(new: NewExperiment, now: str) -> list[ClauseElement]:
         "control": new.design.control,
         "hash_version": new.hash_version,
         "seed": name if new.seed is None else new.seed,
-        "method": "fixed",
+        "method": new.method,
         "metrics": rows.metrics_text(new.metrics),
         "origin": new.origin,
         "started_at": now if new.start else None,

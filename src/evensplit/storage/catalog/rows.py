@@ -9,12 +9,13 @@ import msgspec
 
 from evensplit import clock
 from evensplit.model.experiment import NULL, Experiment, HashVersion, Status, Variant
-from evensplit.model.metric import Metric
+from evensplit.model.metric import Method, Metric
 from evensplit.storage.base import Value
 
 HEAVIEST = 1e300
 _METRICS = msgspec.json.Decoder(tuple[Metric, ...])
 _STATUSES: dict[object, Status] = {status: status for status in get_args(Status)}
+_METHODS: dict[object, Method] = {method: method for method in get_args(Method)}
 _HASHES: dict[object, HashVersion] = {version: version for version in get_args(HashVersion)}
 
 
@@ -35,7 +36,7 @@ def experiment(row: Sequence[Value], variants: Sequence[Sequence[Value]]) -> Exp
         control=str(control) if control in names else (names[0] if names else ""),
         hash_version=_HASHES.get(hash_version, "growthbook_v2"),
         seed=str(name) if seed is None else str(seed),
-        method=maybe_text(method) or "fixed",
+        method=_METHODS.get(method, "fixed"),
         metrics=_METRICS.decode(str(metrics)) if metrics else (),
         origin="loaded" if origin == "loaded" else "created",
     )
