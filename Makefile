@@ -28,7 +28,8 @@ demo: $(RUN_STAMP)
 
 # Unit tests first, then the documents, then whole servers.
 test: $(DEV_STAMP)
-	$(BIN)/pytest $(or $(ARGS),-n 2 tests/unit tests/docs)
+	$(BIN)/pytest $(or $(ARGS),-n 2 -m "not clickhouse" tests/unit tests/docs)
+	$(if $(ARGS),,$(BIN)/pytest -n 2 -m clickhouse tests/unit)
 	$(if $(ARGS),,$(BIN)/pytest tests/system)
 
 check: $(DEV_STAMP)

@@ -29,10 +29,14 @@ def run(url: str, script: str, seconds: int, *arguments: str) -> Load:
     seed = str(random.randrange(2**31))
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "--latency"]
     command += ["-s", str(LUA / f"{script}.lua"), url, "--", seed, *arguments]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=True).stdout
+    return read(subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=True).stdout)
+
+
+def read(said: str) -> Load:
+    """What wrk said. Raises where a request failed."""
     for complaint in ("Non-2xx", "Socket errors"):
         if complaint in said:
-            raise RuntimeError(f"{script}: {said}")
+            raise RuntimeError(said)
     return Load(
         rate=float(_found(r"Requests/sec:\s+([\d.]+)", said)[0]),
         requests=int(_found(r"(\d+) requests in", said)[0]),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import uvicorn
 import uvloop
@@ -18,15 +18,22 @@ from litestar.openapi import OpenAPIConfig
 
 from evensplit.api import routes as api_routes
 from evensplit.api.capture import Hot
+from evensplit.api.renderings import Rendering
 from evensplit.errors import StartError
 from evensplit.experiments.assignments import Assigner
+from evensplit.query.run.cache import Answers
 from evensplit.settings import Settings
 from evensplit.storage.catalog import Catalog
 from evensplit.storage.embedded.preparation import Preparation
-from evensplit.storage.embedded.store import EmbeddedStore, Options
+from evensplit.storage.embedded.store import EVENTS_AT, EmbeddedStore, Options
 from evensplit.web.guard import Keys
 from evensplit.web.protocol import Protocol
 from evensplit.web.responses import EXCEPTION_HANDLERS, ASGIApp
+
+if TYPE_CHECKING:
+    from evensplit.storage.clickhouse.store import ClickhouseStore
+
+Store: TypeAlias = "EmbeddedStore | ClickhouseStore"
 
 GRACE = 20  # seconds that open requests have to end after SIGTERM
 
@@ -36,11 +43,12 @@ log = logging.getLogger("evensplit")
 class Services:
     """What the routes need of the running product."""
 
-    def __init__(self, settings: Settings, store: EmbeddedStore) -> None:
+    def __init__(self, settings: Settings, store: Store) -> None:
         self.settings = settings
         self.store = store
         self.catalog = Catalog(store)
         self.assigner = Assigner(self.catalog, store)
+        self.answers = Answers(self.catalog.generations)
         self.keys = Keys()
         self.read_keys()
 
@@ -65,11 +73,30 @@ async def opened(
         threads=settings.threads,
         follow=follow,
     )
-    store = await EmbeddedStore.open(options, preparation)
+    store = await _store(settings.events, options, preparation)
     try:
         yield Services(settings, store)
     finally:
         await store.close()
+
+
+async def _store(events: str, options: Options, preparation: Preparation | None) -> Store:
+    """Where the settings say that events are kept. Raises StartError where the directory knows of another place."""
+    if events:
+        try:
+            from evensplit.storage.clickhouse.store import ClickhouseStore  # its driver is optional
+        except ModuleNotFoundError as error:
+            raise StartError(f"{error.name} is not installed: pip install 'evensplit[scale]'") from None
+        return await ClickhouseStore.open(events, options, preparation)
+    store = await EmbeddedStore.open(options, preparation)
+    elsewhere = store.read(("SELECT value FROM es_state WHERE name = ?", [EVENTS_AT]))
+    if elsewhere:
+        await store.close()
+        raise StartError(
+            f"the events of {str(options.directory)!r} are kept at {elsewhere[0][0]!s}: "
+            "name it by --events or EVENSPLIT_EVENTS"
+        )
+    return store
 
 
 def routes(services: Services) -> ASGIApp:
@@ -82,6 +109,7 @@ def _litestar(services: Services) -> Litestar:
         route_handlers=api_routes.HANDLERS,
         state=State({"services": services}),
         exception_handlers=EXCEPTION_HANDLERS,
+        response_class=Rendering,
         openapi_config=OpenAPIConfig(title="Evensplit", version="1", path="/schema", enabled_endpoints=set()),
         request_max_body_size=services.settings.max_body_bytes,
         logging_config=None,

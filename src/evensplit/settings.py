@@ -17,6 +17,7 @@ from evensplit.errors import StartError
 PREFIX = "EVENSPLIT_"
 
 _URL = r"^(https?://[^/?#\s]+)?/?$"
+_EVENTS = r"^(clickhouse://[^/?#\s]+(/[^/?#\s]*)?(\?\S*)?|chdb://\S+)?$"
 _MEMORY = r"^(\d+(\.\d+)? ?([KMGT]i?B|%))?$"
 
 
@@ -35,6 +36,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=65_535, description="The port to listen on; 0 takes a free one."),
     ] = 8400
+    events: Annotated[
+        str,
+        Meta(
+            pattern=_EVENTS,
+            description="Where events and metric values are kept: `clickhouse://user:pass@host:8123/db`. "
+            "Empty: in the data directory, with everything else.",
+            extra={"rule": "empty, or clickhouse://user:pass@host:8123/db, or chdb:///directory", "secret": True},
+        ),
+    ] = ""
     public_url: Annotated[
         str,
         Meta(

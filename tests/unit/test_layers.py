@@ -38,10 +38,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "scipy": ("stats/distributions.py",),
     "click": ("cli/",),
     "rich": ("cli/",),
-    "httpx": ("cli/",),
+    "httpx": ("cli/", "notebook.py"),
     "clickhouse_connect": ("storage/clickhouse/",),
     "plotly": ("charts.py",),
-    "pyarrow": (),
+    "pyarrow": ("api/tables.py",),
 }
 VAGUE = {
     "utils",

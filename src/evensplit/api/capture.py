@@ -1,4 +1,4 @@
-"""The hot routes, as plain ASGI in front of everything else: events, metric values, one user's variant.
+"""The hot routes, as plain ASGI in front of everything else: events, metric values, identify, one user's variant.
 
 Who may pass is decided here for all requests. What a body means is read in `ingest`, everything that is not hot is
 `rest` (Litestar). Headers and the commonest replies are made once.
@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from evensplit import clock
-from evensplit.api import evaluate
+from evensplit.api import evaluate, identify
 from evensplit.errors import MethodNotAllowed, Rejected
 from evensplit.ingest import metrics, pipeline
 from evensplit.ingest.identity import Owners
@@ -29,6 +29,7 @@ from evensplit.web.responses import JSON, OPEN, PREFLIGHT, ASGIApp, Headers, Mes
 
 EVENTS = "/v1/events"
 METRICS = "/v1/metrics"
+IDENTIFY = "/v1/identify"
 EXPERIMENTS = "/v1/experiments/"
 ASSIGNMENTS = "/assignments"
 
@@ -102,11 +103,15 @@ class Hot:
         self.services = services
         self.rest = rest
         self._hosts = Hosts(services.settings.host, services.settings.public_url)
-        self._owners = Owners(lambda ids: {id_: ring[0] for id_, ring in services.catalog.links.circles(ids).items()})
+        self._owners = Owners(lambda ids: services.catalog.links.owners(ids))
         self._lookup = CatalogLookup(services.catalog)
         shared: Table = {"OPTIONS": preflight, "GET": self._guarded, "HEAD": self._guarded}
         self._assignments: Table = {"POST": self._evaluate, **shared}
-        self._tables: dict[str, Table] = {EVENTS: {"POST": self._events, **shared}, METRICS: {"POST": self._metrics}}
+        self._tables: dict[str, Table] = {
+            EVENTS: {"POST": self._events, **shared},
+            METRICS: {"POST": self._metrics},
+            IDENTIFY: {"POST": self._identify, "OPTIONS": preflight},
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -201,6 +206,13 @@ class Hot:
         if reading.rows or reading.rejects.rejects:
             kept = await services.store.append_metrics(reading.rows, reading.rejects)
         await _reply(send, told(reading.positions, kept, reading.notes, reading.single), cors=False)
+
+    async def _identify(self, scope: Scope, receive: Receive, send: Send, headers: RequestHeaders) -> None:
+        services = self.services
+        kind = services.keys.who(headers, scope["query_string"])
+        body = await read_body(receive, headers, services.settings.max_body_bytes)
+        reply = await identify.answer(services.store, services.catalog, body, kind, clock.now_ms())
+        await _reply(send, reply, b"origin" in headers)
 
     async def _evaluate(self, scope: Scope, receive: Receive, send: Send, headers: RequestHeaders) -> None:
         kind = self.services.keys.who(headers, scope["query_string"])

@@ -42,9 +42,10 @@ class Assignment(msgspec.Struct, frozen=True):
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known of one user id."""
+    """Everything known of the person behind one id; `person` is the id that reports name."""
 
     user_id: str
+    person: str
     traits: dict[str, Any]
     first_seen: str | None
     last_seen: str | None
@@ -101,11 +102,12 @@ async def list_events(request: Request[Any, Any, Any], asked: events.EventFilter
 async def one_user(request: Request[Any, Any, Any], user_id: str) -> User:
     services = request.app.state.services
     circle = services.catalog.links.circle(user_id)
-    seen = await users.seen(services.store, [user_id])
+    seen = await users.seen(services.store, circle)
     stored = services.catalog.assignments.of_user(user_id)
     return User(
         user_id=user_id,
-        traits={},
+        person=circle[0],
+        traits={name: msgspec.Raw(raw.encode()) for name, raw in services.catalog.identity.traits(circle).items()},
         first_seen=seen.first_seen,
         last_seen=seen.last_seen,
         events=seen.events,

@@ -188,8 +188,8 @@ async def set_metrics(request: Call, name: FromPath[str]) -> ExperimentReply:
     "/v1/experiments/{name:str}/results",
     tags=TAGS,
     summary="Users, the check of their split, every metric",
-    description="`method` is `fixed`, `sequential` or `bayesian`; the experiment's own unless it is named. `correction` "
-    "is `none`, `holm` or `bh`, over every comparison in the reply.",
+    description="`method` is `fixed`, `sequential` or `bayesian`; the experiment's own unless it is named. "
+    "`correction` is `none`, `holm` or `bh`, over every comparison in the reply.",
 )
 async def results(
     request: Call,

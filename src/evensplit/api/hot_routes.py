@@ -6,6 +6,7 @@ import msgspec
 
 from evensplit.api.capture import CaptureReply
 from evensplit.api.evaluate import MOST_USERS
+from evensplit.api.identify import IdentifyReply
 
 Id = Annotated[str, msgspec.Meta(max_length=512)] | int
 
@@ -45,6 +46,15 @@ class NewValue(msgspec.Struct):
     message_id: Annotated[str, msgspec.Meta(max_length=128)] | None = None
 
 
+class Identify(msgspec.Struct):
+    """Who somebody is: `anonymous_id` is who that was before being known, `traits` what is known of the user."""
+
+    user_id: Id
+    anonymous_id: Id | None = None
+    traits: Annotated[dict[str, Any] | None, msgspec.Meta(description="At most 64 KiB; null takes one away.")] = None
+    timestamp: str | float | None = None
+
+
 class AskOne(msgspec.Struct):
     """Which variant has this user? `anonymous_id`: who this was before being known."""
 
@@ -79,8 +89,9 @@ class ManyAssigned(msgspec.Struct):
 def hot_paths() -> tuple[dict[str, Any], dict[str, Any]]:
     """The path items, and the schemas they refer to."""
     kinds = [NewEvent, list[NewEvent], Events, NewValue, list[NewValue], AskOne, AskMany, CaptureReply, Assigned]
-    (event, events, wrapped, value, values, one, many, kept, assignment, assignments), schemas = (
-        msgspec.json.schema_components([*kinds, ManyAssigned], ref_template="#/components/schemas/{name}")
+    kinds += [ManyAssigned, Identify, IdentifyReply]
+    (event, events, wrapped, value, values, one, many, kept, assignment, assignments, stated, identified), schemas = (
+        msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     )
     name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     lines = {"application/x-ndjson": {"schema": {"type": "string", "description": "One event a line."}}}
@@ -100,6 +111,14 @@ def hot_paths() -> tuple[dict[str, Any], dict[str, Any]]:
                 "One value or an array of values, to be compared between the variants of an experiment.",
                 {"application/json": {"schema": {"anyOf": [value, values]}}},
                 kept,
+            )
+        },
+        "/v1/identify": {
+            "post": _operation(
+                "Say who a visitor is, and what is known of a user",
+                "Ties the anonymous id to the user and keeps the traits. A write key will do.",
+                {"application/json": {"schema": stated}},
+                identified,
             )
         },
         "/v1/experiments/{name}/assignments": {

@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter
 
 from evensplit import clock
 from evensplit.api.bodies import takes
-from evensplit.model.report.persons import PersonsAnswer, PersonsQuestion
+from evensplit.api.renderings import Rendering
+from evensplit.model.report import read
+from evensplit.model.report.persons import MOST_PERSONS, PersonsAnswer, PersonsQuestion
+from evensplit.query.run.cache import Answered, Answers
 from evensplit.query.run.kinds import KINDS, Kind
 
 TAGS = ["Reports"]
@@ -20,21 +24,39 @@ def _handlers(kind: Kind) -> Iterator[HTTPRouteHandler]:
     path, title = f"/v1/reports/{kind.name}", kind.summary
 
     async def asked(request: Request[Any, Any, Any]) -> Any:
-        return await kind.asked(request.app.state.services.store, await request.body(), clock.now_ms())
+        return await _answered(request, kind, await request.body())
 
     async def linked(
         request: Request[Any, Any, Any],
         q: Annotated[str, Parameter(description="The report as JSON, URL-encoded.")],
     ) -> Any:
-        return await kind.asked(request.app.state.services.store, q, clock.now_ms())
+        return await _answered(request, kind, q)
 
-    async def behind(request: Request[Any, Any, Any], data: PersonsQuestion) -> PersonsAnswer:
-        return await kind.persons(request.app.state.services.store, data, clock.now_ms())
+    async def behind(request: Request[Any, Any, Any]) -> PersonsAnswer:
+        question = read(PersonsQuestion, await request.body())
+        return await kind.persons(request.app.state.services.store, question, clock.now_ms())
 
     asked.__annotations__["return"] = linked.__annotations__["return"] = kind.answer
-    yield post(path, status_code=200, summary=title, tags=TAGS, operation_class=takes(kind.report))(asked)
-    yield get(path, summary=f"{title}, as a link", tags=TAGS)(linked)
-    yield post(f"{path}/persons", status_code=200, summary=f"{title}: the persons behind a number", tags=TAGS)(behind)
+    sent: dict[str, Any] = {"tags": TAGS, "response_class": Rendering}
+    report, who = takes(kind.report), takes(_question(kind))
+    yield post(path, status_code=200, summary=title, operation_class=report, **sent)(asked)
+    yield get(path, summary=f"{title}, as a link", **sent)(linked)
+    title = f"{title}: the persons behind a number"
+    yield post(f"{path}/persons", status_code=200, summary=title, operation_class=who, **sent)(behind)
+
+
+def _question(kind: Kind) -> type[msgspec.Struct]:
+    """A `PersonsQuestion` as the document describes it: with the report and the cell of its kind."""
+    limit = Annotated[int, msgspec.Meta(ge=1, le=MOST_PERSONS)]
+    asked: list[tuple[str, Any]] = [("report", kind.report), ("at", kind.cell)]
+    page: list[tuple[str, Any, Any]] = [("limit", limit, 100), ("cursor", str | None, None)]
+    return msgspec.defstruct(f"{kind.name.title()}Persons", [*asked, *page])
+
+
+async def _answered(request: Request[Any, Any, Any], kind: Kind, report: bytes | str) -> Answered:
+    services = request.app.state.services
+    answers: Answers = services.answers
+    return await answers.asked(kind, services.store, report, clock.now_ms())
 
 
 HANDLERS = [handler for kind in KINDS for handler in _handlers(kind)]

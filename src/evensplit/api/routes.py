@@ -1,12 +1,16 @@
 """The routes that Litestar serves. The hot ones are a plain ASGI app in front of it, `capture`."""
 
-from evensplit.api import documents, events, experiments, operation, reports, sql
+from evensplit.api import annotations, cohorts, documents, events, experiments, operation, reports, saved, sql, users
 
 HANDLERS = [
     *events.HANDLERS,
+    *users.HANDLERS,
+    *cohorts.HANDLERS,
     *experiments.HANDLERS,
     *operation.HANDLERS,
     *reports.HANDLERS,
+    *saved.HANDLERS,
+    *annotations.HANDLERS,
     *sql.HANDLERS,
     *documents.HANDLERS,
 ]

@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": ("demo", "Run the server on a made-up product, to look around."),
     "import": ("files", "Read events from CSV, NDJSON or Parquet files."),
     "export": ("files", "Write events to a CSV, NDJSON or Parquet file."),
+    "copy": ("copy", "Move events to ClickHouse."),
     "experiment": ("experiment", "Create, list and load experiments; show results."),
     "sql": ("sql", "Ask a question in SQL."),
     "keys": ("keys", "List, create and revoke keys."),

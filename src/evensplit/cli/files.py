@@ -156,7 +156,7 @@ async def _export(wanted: dict[str, str | None], form: exporter.Form, out: IO[by
         def moved(count: int) -> None:
             advance(count, 0, f"{count:,}")
 
-        if place.url:
+        if place.url or place.settings().events:  # no file here holds the events
             async with ask.api(place) as api:
                 return await exporter.write(_from_server(api, wanted), form, out, moved)
         async with ask.opened(place.settings()) as services:

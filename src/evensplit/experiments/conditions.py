@@ -10,7 +10,7 @@ from evensplit.model.metric import Mean, Metric, Proportion, Recorded
 from evensplit.model.report import ANY
 from evensplit.query import ranges
 from evensplit.query.as_of import AsOf
-from evensplit.query.conditions import AllOf, Condition, Field, Source, source, understood
+from evensplit.query.conditions import AllOf, Cohort, Condition, Field, Source, Trait, source, sources, understood
 from evensplit.query.dialect import Dialect
 from evensplit.query.fragment import Fragment, join
 from evensplit.query.run import check_patterns
@@ -32,6 +32,11 @@ def selection(metric: Proportion | Mean) -> Selection:
     at = f"metric {metric.name!r}"
     condition = understood(event.filters, f"{at}: filters", _instant) if event.filters else AllOf(())
     of = _property(metric, at) if isinstance(metric, Mean) else None
+    for looked_at in (*sources(condition), of):
+        # They change after the fact, and with them who did what a metric counts.
+        if isinstance(looked_at, Trait | Cohort):
+            named = f"user.{looked_at.name}" if isinstance(looked_at, Trait) else f"@cohort.{looked_at.name}"
+            raise InvalidReport("unsupported_property", f"{at}: a metric looks at events, not at {named!r}")
     return Selection(None if event.event_type == ANY else event.event_type, condition, of)
 
 

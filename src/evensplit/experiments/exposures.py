@@ -6,23 +6,23 @@ import msgspec
 
 from evensplit.query.as_of import AsOf
 from evensplit.query.dialect import Dialect
-from evensplit.query.fragment import Fragment, fill
+from evensplit.query.fragment import Fragment, fill, join
 
 IGNORED = 0  # no variant has this id
 
 # A record holds one row a user and test, so only persons with several ids can hold two assignments: everybody else
 # skips the grouping, which costs most of the query.
-_EXPOSED = """links AS MATERIALIZED ({}),
-members AS (SELECT id, person FROM links UNION SELECT person, person FROM links),
-assigned AS MATERIALIZED (
+_EXPOSED = """links AS ONCE ({}),
+members AS (SELECT id, person FROM links UNION DISTINCT SELECT person AS id, person AS person FROM links),
+assigned AS ONCE (
     SELECT a.id, a.user_id, m.person, a.variant_id, a.assigned_at
     FROM ab_assignments a LEFT JOIN members m ON m.id = a.user_id
     WHERE {} AND a.assigned_at IS NOT NULL
-), several AS MATERIALIZED (
-    SELECT person, arg_min(variant_id, (assigned_at, id)) AS variant_id, min(assigned_at) AS assigned_at,
+), several AS ONCE (
+    SELECT person, min_by(variant_id, (assigned_at, id)) AS variant_id, min(assigned_at) AS assigned_at,
         count(*) - 1 AS ignored
     FROM assigned WHERE person IS NOT NULL GROUP BY person
-), exposed AS MATERIALIZED (
+), exposed AS ONCE (
     SELECT user_id AS person, variant_id, assigned_at FROM assigned WHERE person IS NULL
     UNION ALL SELECT person, variant_id, assigned_at FROM several
 )"""
@@ -40,13 +40,15 @@ def exposed(scope: Scope) -> Fragment:
     """Common table expressions: `links` (id, person) and `exposed` (person, variant_id, assigned_at)."""
     as_of = scope.as_of
     of_test = Fragment("a.test_id = ? AND a.id <= ?", (scope.test_id, as_of.watermark.assignments))
-    return fill(_EXPOSED, scope.dialect.asks.persons(as_of.links), of_test)
+    return fill(
+        _EXPOSED.replace("ONCE", scope.dialect.aggregates.once), scope.dialect.asks.persons(as_of.links), of_test
+    )
 
 
 def counts(scope: Scope, edges: Sequence[str]) -> Fragment:
     """Rows (variant_id, phase, persons): how many were assigned between two changes of the weights. `edges` are the
     instants of the changes. The row of variant `IGNORED` counts (assignments ignored, of these to other variants)."""
-    phase = " + ".join(["(assigned_at >= CAST(? AS TIMESTAMP))::INTEGER"] * len(edges)) or "0"
+    given = [fill("(assigned_at >= {})::INTEGER", scope.dialect.times.given(edge)) for edge in edges]
     return fill(
         f"""WITH {{}}
 SELECT variant_id, {{}} AS phase, count(*) AS persons FROM exposed GROUP BY ALL
@@ -55,5 +57,5 @@ SELECT {IGNORED}, coalesce(sum(ignored), 0)::BIGINT, (
     SELECT count(*) FROM assigned a JOIN several s ON s.person = a.person WHERE a.variant_id <> s.variant_id
 ) FROM several""",
         exposed(scope),
-        Fragment(phase, tuple(edges)),
+        join(" + ", given or [Fragment("0")]),
     )

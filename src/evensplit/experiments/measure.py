@@ -12,16 +12,11 @@ import msgspec
 from evensplit.experiments.conditions import selection, where
 from evensplit.experiments.exposures import Scope, exposed
 from evensplit.model.metric import Mean, Metric, Proportion, Recorded, Shape, Span
+from evensplit.query.dialect import Dialect
 from evensplit.query.fragment import Fragment, fill, join
 from evensplit.stats.estimate import NotEnough
 
 HOUR = 3_600_000_000  # microseconds
-AGGREGATES = {
-    "sum": "fsum(e.it ORDER BY e.it)",
-    "avg": "fsum(e.it ORDER BY e.it) / count(e.it)",
-    "max": "max(e.it)",
-    "min": "min(e.it)",
-}
 Unit: TypeAlias = Literal["user", "observation"]
 
 
@@ -45,7 +40,8 @@ class Measurement(msgspec.Struct, frozen=True):
 def census(scope: Scope) -> Fragment:
     """Rows (metric_name, rows, named, binary) of every recorded metric, by name."""
     return Fragment(
-        """SELECT metric_name, count(*), count(user_id), bool_and(value IN (0, 1))
+        """SELECT metric_name, count(*), count(user_id),
+    CAST(min(CASE WHEN value IN (0, 1) THEN 1 ELSE 0 END) AS BOOLEAN)
 FROM ab_metrics WHERE test_id = ? AND id <= ? AND value IS NOT NULL GROUP BY metric_name ORDER BY metric_name""",
         (scope.test_id, scope.as_of.watermark.metrics),
     )
@@ -62,24 +58,26 @@ def measurement(metric: Metric, scope: Scope, found: Mapping[str, Census]) -> Me
 
 def moments(scope: Scope, measurements: Mapping[int, Measurement]) -> Fragment:
     """One query for all: rows (number of the measurement, variant_id, n, total, m2). At least one measurement."""
+    once, total = scope.dialect.aggregates.once, scope.dialect.aggregates.compensated
+    distance = "(f.value - t.total / t.n)"
     tables = [exposed(scope)]
     selects = []
     for number, measured in measurements.items():
         tables.append(fill(f"v{number} AS ({{}})", measured.values))
         tables.append(
-            Fragment(f"f{number} AS MATERIALIZED (SELECT variant_id, value, count(*) AS c FROM v{number} GROUP BY ALL)")
+            Fragment(f"f{number} AS {once} (SELECT variant_id, value, count(*) AS c FROM v{number} GROUP BY ALL)")
         )
         tables.append(
             Fragment(
-                f"""t{number} AS MATERIALIZED (
-    SELECT variant_id, sum(c)::BIGINT AS n, fsum(value * c ORDER BY value) AS total FROM f{number} GROUP BY variant_id
+                f"""t{number} AS {once} (
+    SELECT variant_id, sum(c)::BIGINT AS n, {total("value * c")} AS total FROM f{number} GROUP BY variant_id
 )"""
             )
         )
         selects.append(
             Fragment(
                 f"""SELECT {number}, f.variant_id, any_value(t.n), any_value(t.total),
-    fsum((f.value - t.total / t.n) * (f.value - t.total / t.n) * f.c ORDER BY f.value)
+    {total(f"{distance} * {distance} * f.c")}
 FROM f{number} f JOIN t{number} t ON t.variant_id = f.variant_id GROUP BY f.variant_id"""
             )
         )
@@ -101,32 +99,32 @@ def _recorded(metric: Recorded, scope: Scope, found: Census | None) -> Measureme
         )
     source = (metric.name, scope.test_id, scope.as_of.watermark.metrics)
     if per == "observation":
-        return Measurement(metric, "observation", shape, _rows(metric.span, source))
-    return Measurement(metric, "user", shape, _per_user(metric, shape, source))
+        return Measurement(metric, "observation", shape, _rows(metric.span, source, scope.dialect))
+    return Measurement(metric, "user", shape, _per_user(metric, shape, source, scope.dialect))
 
 
-def _rows(span: Span, source: tuple[object, ...]) -> Fragment:
+def _rows(span: Span, source: tuple[object, ...], dialect: Dialect) -> Fragment:
     """Each row by itself, under the variant it was recorded for."""
     return fill(
-        """SELECT m.variant_id, m.value FROM ab_metrics m
+        """SELECT m.variant_id AS variant_id, m.value AS value FROM ab_metrics m
     LEFT JOIN links l ON l.id = m.user_id
     LEFT JOIN exposed x ON x.person = coalesce(l.person, m.user_id)
     WHERE {} AND (m.user_id IS NULL OR {})""",
         _of_metric(source),
-        _counts("m.created_at", span),
+        _counts("m.created_at", span, dialect),
     )
 
 
-def _per_user(metric: Recorded, shape: Shape, source: tuple[object, ...]) -> Fragment:
+def _per_user(metric: Recorded, shape: Shape, source: tuple[object, ...], dialect: Dialect) -> Fragment:
     """The sum of a user's rows, or their maximum where the metric is a proportion."""
-    aggregate = "max(m.value)" if shape == "proportion" else "fsum(m.value ORDER BY m.value)"
+    aggregate = "max(m.value)" if shape == "proportion" else dialect.aggregates.compensated("m.value")
     found = fill(
-        f"""SELECT x.person, x.variant_id, {aggregate} AS value FROM ab_metrics m
+        f"""SELECT x.person AS person, x.variant_id AS variant_id, {aggregate} AS value FROM ab_metrics m
     LEFT JOIN links l ON l.id = m.user_id
     JOIN exposed x ON x.person = coalesce(l.person, m.user_id)
     WHERE {{}} AND {{}} GROUP BY x.person, x.variant_id""",
         _of_metric(source),
-        _counts("m.created_at", metric.span),
+        _counts("m.created_at", metric.span, dialect),
     )
     return _all_exposed(found) if metric.missing == "zero" else fill("SELECT variant_id, value FROM ({})", found)
 
@@ -142,16 +140,23 @@ def _aggregated(metric: Mean, scope: Scope) -> Fragment:
         return _all_exposed(_events("count(*)::DOUBLE", Fragment("NULL"), metric, scope))
     if metric.aggregate == "distinct":
         return _all_exposed(_events("count(DISTINCT e.it)::DOUBLE", scope.dialect.values.text(of), metric, scope))
-    found = _events(AGGREGATES[metric.aggregate], scope.dialect.values.number(of), metric, scope)
+    found = _events(_aggregate(metric.aggregate, scope.dialect), scope.dialect.values.number(of), metric, scope)
     if metric.aggregate == "sum":
         return _all_exposed(found)
     return fill("SELECT variant_id, value FROM ({}) WHERE value IS NOT NULL", found)
 
 
+def _aggregate(name: Literal["sum", "avg", "min", "max"], dialect: Dialect) -> str:
+    if name in ("min", "max"):
+        return f"{name}(e.it)"
+    total = dialect.aggregates.compensated("e.it")
+    return total if name == "sum" else f"CASE WHEN count(e.it) > 0 THEN {total} / count(e.it) END"
+
+
 def _events(aggregate: str, it: Fragment, metric: Proportion | Mean, scope: Scope) -> Fragment:
     """Rows (person, variant_id, value): `aggregate` over `it` of each person's events that count."""
     return fill(
-        f"""SELECT x.person, x.variant_id, {aggregate} AS value FROM (
+        f"""SELECT x.person AS person, x.variant_id AS variant_id, {aggregate} AS value FROM (
         SELECT user_id, created_at, {{}} AS it FROM events WHERE {{}}
     ) e
     LEFT JOIN links l ON l.id = e.user_id
@@ -159,14 +164,14 @@ def _events(aggregate: str, it: Fragment, metric: Proportion | Mean, scope: Scop
     WHERE {{}} GROUP BY x.person, x.variant_id""",
         it,
         where(selection(metric), scope.as_of, scope.dialect),
-        _counts("e.created_at", metric.span),
+        _counts("e.created_at", metric.span, scope.dialect),
     )
 
 
 def _all_exposed(found: Fragment) -> Fragment:
     """Everybody who takes part; 0 for those without a value."""
     return fill(
-        """SELECT x.variant_id, coalesce(f.value, 0) AS value
+        """SELECT x.variant_id AS variant_id, coalesce(f.value, 0) AS value
     FROM exposed x LEFT JOIN ({}) f ON f.person = x.person""",
         found,
     )
@@ -176,15 +181,12 @@ def _of_metric(source: tuple[object, ...]) -> Fragment:
     return Fragment("m.metric_name = ? AND m.test_id = ? AND m.id <= ? AND m.value IS NOT NULL", source)
 
 
-def _counts(column: str, span: Span) -> Fragment:
+def _counts(column: str, span: Span, dialect: Dialect) -> Fragment:
     """What lies in [assigned_at + delay, assigned_at + delay + window)."""
     start = round(span.delay_hours * HOUR)
-    since = (
-        Fragment(f"{column} >= x.assigned_at + to_microseconds(?)", (start,))
-        if start
-        else Fragment(f"{column} >= x.assigned_at")
-    )
+    begin = dialect.times.later("x.assigned_at", start) if start else Fragment("x.assigned_at")
+    since = fill(f"{column} >= {{}}", begin)
     if span.window_hours is None:
         return since
-    end = start + round(span.window_hours * HOUR)
-    return join(" AND ", [since, Fragment(f"{column} < x.assigned_at + to_microseconds(?)", (end,))])
+    end = dialect.times.later("x.assigned_at", start + round(span.window_hours * HOUR))
+    return join(" AND ", [since, fill(f"{column} < {{}}", end)])

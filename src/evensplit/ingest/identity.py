@@ -39,7 +39,8 @@ class Owners:
     """To whom visitors belong, as far as it was asked. Ask only once the links in question are stored."""
 
     def __init__(self, lookup: Callable[[Sequence[str]], Mapping[str, str]]) -> None:
-        """`lookup` gives the known user of each visitor that has one. It may be called in a thread."""
+        """`lookup` gives the known user of each visitor that has one, and known users themselves. It may be called in a
+        thread."""
         self._lookup = lookup
         self._known: dict[str, str] = {}
 

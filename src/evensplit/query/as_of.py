@@ -13,14 +13,24 @@ from evensplit.query.reading import Reading
 from evensplit.storage.base import Watermark
 
 FORM = 1
+# How far the log of who is who goes, and then a row a cohort.
+STATED = """SELECT last, name, definition FROM (
+    SELECT 0 AS place, coalesce(max(id), 0) AS last, '' AS name, '' AS definition FROM es_identity
+    UNION ALL SELECT 1 AS place, 0 AS last, name, definition FROM es_cohorts
+) AS found ORDER BY place, name"""
 
 
 class AsOf(msgspec.Struct, frozen=True):
-    """What a question may see: rows up to the watermark, links up to an id. `fresh` is how far the store has read."""
+    """What a question may see: rows up to the watermark, what was stated about who is who (links, merges, traits) up
+    to an id. `fresh` is how far the store has read.
+
+    `cohorts` are the definitions (name, JSON) as they stand now; days in them are counted back from `until`."""
 
     watermark: Watermark
     links: int
     fresh: Watermark
+    cohorts: tuple[tuple[str, str], ...] = ()
+    until: int = 0
 
     @property
     def altered_by_erasure(self) -> bool:
@@ -54,14 +64,14 @@ async def settle(store: Reading, text: str | None) -> AsOf:
     """Now (everything acknowledged so far) or the moment of `text`. Raises `invalid_as_of`."""
     asked = None if text is None else _read(text)
     fresh = await store.fresh()
+    (stated, *cohorts) = await store.query(STATED, [])
+    known = tuple((str(name), str(definition)) for _, name, definition in cohorts)
     if asked is None:
-        ((links,),) = await store.query("SELECT coalesce(max(id), 0) FROM es_links", [])
-        assert isinstance(links, int)
-        return AsOf(fresh, links, fresh)
+        return AsOf(fresh, int(str(stated[0])), fresh, known)
     then, links = asked
     if then.events > fresh.events or then.tombstones > fresh.tombstones:
         raise _unknown(text or "")
-    return AsOf(then, links, fresh)
+    return AsOf(then, links, fresh, known)
 
 
 def _read(text: str) -> tuple[Watermark, int]:

@@ -4,6 +4,7 @@ Not here: their SQL (`sql.filters`). Every condition is true or false, never unk
 but `ne`, `not_in`, `not_contains` and `is_not_set`.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
@@ -17,6 +18,7 @@ MOST_VALUES = 10_000
 MOST_CONDITIONS = 1_000
 LONGEST_PATTERN = 2_000
 DEEPEST_PATH = 16
+LONGEST_NAME = 200  # of a trait or a cohort
 Order: TypeAlias = Literal["gt", "gte", "lt", "lte"]
 FieldName: TypeAlias = Literal["event_type", "user_id", "session_id", "created_at"]
 FIELDS: dict[str, FieldName] = {
@@ -36,7 +38,29 @@ class Property(msgspec.Struct, frozen=True):
     path: tuple[str, ...]
 
 
-Source: TypeAlias = Field | Property
+class Trait(msgspec.Struct, frozen=True):
+    """A trait of the person behind the event: what was last stated of them by then, whoever they were called."""
+
+    name: str
+
+    @property
+    def column(self) -> str:
+        """What `sql.scan` calls the columns that it stands in: this and `_text`, this and `_number`."""
+        return f"trait_{_digest(self.name)}"
+
+
+class Cohort(msgspec.Struct, frozen=True):
+    """Whether the person behind the event is in a cohort; its text form is `true` or `false`."""
+
+    name: str
+
+    @property
+    def column(self) -> str:
+        """What `sql.scan` calls the column that it stands in."""
+        return f"cohort_{_digest(self.name)}"
+
+
+Source: TypeAlias = Field | Property | Trait | Cohort
 
 
 class OneOf(msgspec.Struct, frozen=True):
@@ -105,23 +129,35 @@ class AnyOf(msgspec.Struct, frozen=True):
     of: tuple["Condition", ...]
 
 
+PERSONAL: dict[str, type[Trait] | type[Cohort]] = {"user.": Trait, "@cohort.": Cohort}
 Condition: TypeAlias = OneOf | Holds | Matches | NumberOrder | TextOrder | TimeOrder | IsSet | AllOf | AnyOf
 Instant: TypeAlias = Callable[[str, str], int]  # (text, field) to milliseconds
 
 
 def source(path: Path, field: str) -> Source:
-    """What a property name or path speaks of. Raises `unknown_field`, `unsupported_property`, `invalid_property`."""
+    """What a property name or path speaks of. Raises `unknown_field`, `invalid_property`."""
     if not isinstance(path, str):
         if not 1 <= len(path) <= DEEPEST_PATH:
             raise InvalidReport("invalid_property", f"{field}: a path has 1 to {DEEPEST_PATH} keys, not {len(path)}")
         return Property(path)
+    for prefix, kind in PERSONAL.items():
+        if path.startswith(prefix):
+            if not 1 <= len(path) - len(prefix) <= LONGEST_NAME:
+                raise InvalidReport(
+                    "invalid_property", f"{field}: a name of 1 to {LONGEST_NAME} characters follows {prefix!r}"
+                )
+            return kind(path.removeprefix(prefix))
     if path.startswith("@"):
         if path not in FIELDS:
-            raise InvalidReport("unknown_field", f"{field}: there is no field {path!r}, only {', '.join(FIELDS)}")
+            known = ", ".join([*FIELDS, "@cohort.NAME"])
+            raise InvalidReport("unknown_field", f"{field}: there is no field {path!r}, only {known}")
         return Field(FIELDS[path])
-    if path.startswith("user."):
-        raise InvalidReport("unsupported_property", f"{field}: {path!r} is a user's trait; traits are not kept yet")
     return Property((path,))
+
+
+def member(cohort: str, field: str) -> Condition:
+    """The person is in the cohort. Raises `invalid_property`."""
+    return OneOf(source(f"@cohort.{cohort}", field), ("true",), False)
 
 
 def patterns(condition: Condition) -> frozenset[str]:
@@ -230,3 +266,8 @@ def _bounds(value: Scalar | tuple[Scalar, ...] | None, at: str) -> tuple[Scalar,
 
 def _wrong(at: str, rule: str) -> InvalidReport:
     return InvalidReport("invalid_filter", f"{at}: {rule}")
+
+
+def _digest(name: str) -> str:
+    """A name for a column that says nothing of what somebody sent: hexadecimal digits."""
+    return hashlib.blake2s(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

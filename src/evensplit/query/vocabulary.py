@@ -17,6 +17,7 @@ TABLES = {
     "ab_assignments": ("id", "user_id", "test_id", "variant_id", "assigned_at"),
     "ab_metrics": ("id", "test_id", "variant_id", "metric_name", "value", "created_at", "user_id"),
     "persons": ("id", "first_seen", "last_seen", "events"),
+    "person_ids": ("id", "person"),
 }
 
 # --- functions ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -102,11 +103,19 @@ def _averaged(over: Beta, values: "Callable[[Points], Points]") -> float:
     import numpy as np
 
     low, high = max(0.0, over.mean - WIDTH * over.sd), min(1.0, over.mean + WIDTH * over.sd)
-    places, weights = np.polynomial.legendre.leggauss(NODES)
+    places, weights = _quadrature()
     points = low + (high - low) * (places + 1) / 2
     logs = (over.a - 1) * np.log(points) + (over.b - 1) * np.log1p(-points)
     weights = weights * np.exp(logs - logs.max())
     return float((values(points) * weights).sum() / weights.sum())
+
+
+@cache
+def _quadrature() -> "tuple[Points, Points]":
+    """Places in [-1, 1] and their weights."""
+    import numpy as np
+
+    return np.polynomial.legendre.leggauss(NODES)
 
 
 def _root(of: Callable[[float], float], low: float, high: float) -> float:

@@ -13,8 +13,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 
-def migrate(path: Path) -> None:
-    """Create the SQLite record at `path`, or upgrade it, in one transaction."""
+def migrate(path: Path, revision: str = "head") -> None:
+    """Create the SQLite record at `path`, or upgrade it, in one transaction: to the newest revision, or to an older."""
     engine = create_engine(f"sqlite:///{path}")
 
     @event.listens_for(engine, "connect")
@@ -31,10 +31,10 @@ def migrate(path: Path) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
         connection.commit()
     engine.dispose()
 
 
 if __name__ == "__main__":
-    migrate(Path(sys.argv[1]))
+    migrate(Path(sys.argv[1]), *sys.argv[2:3])

@@ -108,20 +108,88 @@ es_keys = Table(
     Column("created_at", Text, nullable=False),
     Column("revoked_at", Text),
 )
-es_links = Table(  # every link ever stated; which one counts is decided when it is asked (earliest by time, then id)
-    "es_links",
+es_identity = Table(  # everything ever stated about who is who; what of it counts is decided when it is asked
+    "es_identity",
     extension,
     _id(),
-    Column("anonymous_id", Text, nullable=False),
-    Column("user_id", Text, nullable=False),
-    Column("linked_at", Text, nullable=False),
-    UniqueConstraint("anonymous_id", "user_id"),
-    Index("es_links_by_user", "user_id"),
+    # link: subject is an anonymous id, object a user · unlink: earlier links of the anonymous id count no more
+    # merge: subject is a user, object the person they are from now on, value the user they were made part of
+    # trait: subject is a user, object the trait's name, value its JSON, text and number its forms in reports
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("value", Text),
+    Column("text", Text),
+    Column("number", Float),
+    Column("stated_at", Text, nullable=False),
+    Index("es_identity_by_subject", "kind", "subject", "object"),
+    Index("es_identity_by_object", "kind", "object"),
     sqlite_autoincrement=True,
+)
+es_cohorts = Table(
+    "es_cohorts",
+    extension,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("definition", Text, nullable=False),  # JSON; its fixed lists stand in es_cohort_users
+    Column("created_at", Text, nullable=False),
+    Column("changed_at", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+es_cohort_users = Table(  # `part` counts the fixed lists of a definition; gone with their cohort
+    "es_cohort_users",
+    extension,
+    _id(),
+    Column("cohort", Text, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Index("es_cohort_users_by_cohort", "cohort", "part"),
 )
 es_state = Table(  # single values; the generations of ab_tests and ab_variants move with every change by anybody
     "es_state",
     extension,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+es_saved = Table(  # reports under a name
+    "es_saved",
+    extension,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("report", Text, nullable=False),  # JSON as it was sent
+    Column("description", Text),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+)
+es_dashboards = Table(
+    "es_dashboards",
+    extension,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("description", Text),
+    Column("since", Text),  # stands in for that of its reports
+    Column("until", Text),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+)
+es_tiles = Table(  # where a saved report stands on a dashboard; gone with either
+    "es_tiles",
+    extension,
+    _id(),
+    Column("dashboard_id", Integer, nullable=False),
+    Column("saved_id", Integer, nullable=False),
+    Column("x", Integer, nullable=False),
+    Column("y", Integer, nullable=False),
+    Column("w", Integer, nullable=False),
+    Column("h", Integer, nullable=False),
+)
+es_annotations = Table(
+    "es_annotations",
+    extension,
+    _id(),
+    Column("at", Text, nullable=False),  # a date or an instant, as it was sent
+    Column("moment", Integer, nullable=False),  # the same in milliseconds since 1970-01-01 UTC, to sort and choose by
+    Column("text", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
 )

@@ -78,7 +78,7 @@ def _user_name(encoded: bytes) -> bytes:
 def need_secret(kind: Kind) -> None:
     """Raises Forbidden for a write key."""
     if kind != "secret":
-        raise Forbidden("a write key may send events and ask for one user's variant; this needs the secret key")
+        raise Forbidden("a write key may send events, identify, ask for one user's variant; this needs the secret key")
 
 
 class Hosts:

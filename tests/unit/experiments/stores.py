@@ -3,13 +3,14 @@
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from evensplit.errors import Conflict
+from evensplit.errors import Conflict, QueryFailed
 from evensplit.model.event import Batch, Kept
 from evensplit.storage.base import (
     NewAssignment,
@@ -21,7 +22,10 @@ from evensplit.storage.base import (
     Watermark,
     Written,
 )
+from evensplit.storage.clickhouse.properties import columns
+from evensplit.storage.embedded.groups import LINK
 from evensplit.storage.migrate import migrate
+from tests.unit.query.clickhouse_store import TABLES, ClickhouseStore
 
 COLUMNS = """
 CREATE TABLE events (id BIGINT, event_type VARCHAR, user_id VARCHAR, session_id VARCHAR, props VARIANT,
@@ -29,13 +33,15 @@ CREATE TABLE events (id BIGINT, event_type VARCHAR, user_id VARCHAR, session_id 
 CREATE TABLE ab_assignments (id BIGINT, user_id VARCHAR, test_id BIGINT, variant_id BIGINT, assigned_at TIMESTAMP);
 CREATE TABLE ab_metrics (id BIGINT, test_id BIGINT, variant_id BIGINT, metric_name VARCHAR, value DOUBLE,
     created_at TIMESTAMP, user_id VARCHAR);
-CREATE TABLE es_links (id BIGINT, anonymous_id VARCHAR, user_id VARCHAR, linked_at TIMESTAMP);
+CREATE TABLE es_identity (id BIGINT, kind VARCHAR, subject VARCHAR, object VARCHAR, value VARCHAR, text VARCHAR,
+    number DOUBLE, stated_at VARCHAR);
+CREATE TABLE es_cohorts (id BIGINT, name VARCHAR, definition VARCHAR);
 """
 COPIED = {
     "ab_assignments": "SELECT id, user_id, test_id, variant_id, assigned_at FROM ab_assignments",
     "ab_metrics": "SELECT m.id, test_id, variant_id, metric_name, value, created_at, u.user_id FROM ab_metrics m"
     " LEFT JOIN es_metric_users u ON u.metric_id = m.id",
-    "es_links": "SELECT id, anonymous_id, user_id, linked_at FROM es_links",
+    "es_identity": "SELECT id, kind, subject, object, value, text, number, stated_at FROM es_identity",
 }
 _template: dict[str, Path] = {}
 
@@ -120,10 +126,7 @@ class SmallStore:
     # --- the events' port -------------------------------------------------------------------------
 
     async def append(self, batch: Batch) -> Kept:
-        self.record.executemany(
-            "INSERT INTO es_links (anonymous_id, user_id, linked_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            batch.links,
-        )
+        self.record.executemany(LINK, batch.links)
         return Kept([])
 
     async def append_metrics(self, rows: Sequence[NewMetric], rejects: Batch) -> Kept:
@@ -144,7 +147,10 @@ class SmallStore:
         return self.watermark()
 
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        return self.columns.execute(sql, list(values)).fetchall()
+        try:
+            return self.columns.execute(sql, list(values)).fetchall()
+        except duckdb.Error as error:
+            raise QueryFailed(str(error)) from error
 
     async def events_by_id(self, ids: Sequence[int]) -> list[StoredEvent]:
         wanted = set(ids)
@@ -181,3 +187,49 @@ class SmallStore:
             self.columns.execute(
                 f"INSERT INTO {table} VALUES {', '.join([row] * len(chunk))}", [value for row in chunk for value in row]
             )
+
+
+class ClickhouseSmallStore(SmallStore):
+    """The same with the columns in ClickHouse."""
+
+    engine = "clickhouse"
+
+    @cached_property
+    def asked(self) -> ClickhouseStore:
+        """Where the columns stand."""
+        return ClickhouseStore()
+
+    async def fresh(self) -> Watermark:
+        """Copy everything anew."""
+        for table in (*COPIED, "events"):
+            self.asked.client.command(f"TRUNCATE TABLE {self.asked.database}.{table}")
+        newest = dict.fromkeys((*COPIED, "events"), 0)
+        for table, sql in COPIED.items():
+            cursor = self.record.execute(sql)
+            names = list(TABLES[table])
+            found = [[_typed(*cell) for cell in zip(names, row, strict=True)] for row in cursor.fetchall()]
+            if found:
+                newest[table] = max(int(str(row[0])) for row in found)
+                self.asked.insert(table, names, found)
+        rows = [_event_row(*event) for event in self.events]
+        if rows:
+            self.asked.insert("events", list(TABLES["events"]), rows)
+            newest["events"] = len(rows)
+        return Watermark(newest["events"], newest["ab_assignments"], newest["ab_metrics"], 0, "test")
+
+    async def query(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        return await self.asked.query(sql, values)
+
+
+def _event_row(id_: int, event_type: str, user_id: str | None, properties: str, at: str) -> list[object]:
+    held = columns(properties)
+    return [id_, event_type, user_id, None, properties, held.props, held.texts, instant(at)]
+
+
+def _typed(name: str, value: Any) -> object:
+    return instant(value) if name in ("created_at", "assigned_at") else value
+
+
+def instant(text: str) -> datetime:
+    """From the record's text."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -5,7 +5,8 @@ import json
 import math
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -22,7 +23,7 @@ from evensplit.stats.estimate import NotEnough
 from evensplit.storage.base import NewAssignment, NewMetric
 from evensplit.storage.catalog import Catalog
 from tests.unit.experiments.conftest import Clock
-from tests.unit.experiments.stores import SmallStore
+from tests.unit.experiments.stores import ClickhouseSmallStore, SmallStore
 
 
 class World:
@@ -59,7 +60,7 @@ class World:
 
     def results(self, **question: object) -> Results:
         experiment = self.catalog.experiment(self.experiment.name)
-        asked = msgspec.convert(question, Question)
+        asked = msgspec.convert({"method": "fixed", **question}, Question)
         return asyncio.run(analyze(self.store, experiment, self.catalog.weights(experiment), asked))
 
     def one(self, **question: object) -> MetricResult:
@@ -69,6 +70,13 @@ class World:
     def numbers(self) -> dict[str, tuple[int, float | None]]:
         """variant: (n, sum) of the only metric."""
         return {each.variant: (each.n, each.sum) for each in self.one().variants}
+
+
+@pytest.fixture(params=[SmallStore, ClickhouseSmallStore])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallStore]:
+    small: SmallStore = request.param(tmp_path)
+    yield small
+    small.close()
 
 
 @pytest.fixture

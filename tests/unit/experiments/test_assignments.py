@@ -204,8 +204,11 @@ def test_a_test_without_usable_weights(assigner: Assigner, store: SmallStore) ->
 # --- login ----------------------------------------------------------------------------------------
 
 
+LINKED = "INSERT INTO es_identity (kind, subject, object, stated_at) VALUES ('link', ?, ?, ?)"
+
+
 def links(store: SmallStore) -> list[tuple[str, str]]:
-    return store.record.execute("SELECT anonymous_id, user_id FROM es_links ORDER BY id").fetchall()
+    return store.record.execute("SELECT subject, object FROM es_identity ORDER BY id").fetchall()
 
 
 def disagreeing(count: int) -> list[tuple[str, str]]:
@@ -226,8 +229,8 @@ def test_login_keeps_the_variant_and_its_time(assigner: Assigner, store: SmallSt
 def test_a_link_that_was_captured_is_enough(assigner: Assigner, store: SmallStore, x: Experiment) -> None:
     pairs = disagreeing(10)
     before = {known: run(assigner.assign("x", anonymous)).variant for anonymous, known in pairs}
-    for at, (anonymous, known) in enumerate(pairs):
-        store.record.execute("INSERT INTO es_links VALUES (?, ?, ?, '2026-01-01')", (at + 1, anonymous, known))
+    for anonymous, known in pairs:
+        store.record.execute(LINKED, (anonymous, known, "2026-01-01"))
     single = {known: run(assigner.assign("x", known)).variant for _, known in pairs[:5]}
     bulk = {reply.user_id: reply.variant for reply in run(assigner.assign_many("x", [known for _, known in pairs]))}
     assert bulk == before
@@ -238,7 +241,7 @@ def test_the_visitor_gets_the_variant_of_the_known_user(assigner: Assigner, stor
     """A second device: the anonymous id is linked before it ever asked."""
     anonymous, known = disagreeing(1)[0]
     told = run(assigner.assign("x", known))
-    store.record.execute("INSERT INTO es_links VALUES (1, ?, ?, '2026-01-01')", (anonymous, known))
+    store.record.execute(LINKED, (anonymous, known, "2026-01-01"))
     assert run(assigner.assign("x", anonymous)).variant == told.variant
 
 
@@ -257,9 +260,7 @@ def test_of_several_visitors_the_earliest_row_counts(
     run(assigner.assign("x", first))
     now.pass_hours(1)
     run(assigner.assign("x", second))
-    store.record.execute(
-        "INSERT INTO es_links VALUES (1, ?, 'k', '2026-01-02'), (2, ?, 'k', '2026-01-01')", (first, second)
-    )
+    store.record.executemany(LINKED, [(first, "k", "2026-01-02"), (second, "k", "2026-01-01")])
     assert run(assigner.assign("x", "k")).variant == "a"
 
 
@@ -298,7 +299,7 @@ def test_explain(assigner: Assigner, catalog: Catalog, store: SmallStore, x: Exp
         START,
         "u",
     )
-    store.record.execute("INSERT INTO es_links VALUES (1, 'u', 'known', '2026-01-01')")
+    store.record.execute(LINKED, ("u", "known", "2026-01-01"))
     person = explain(catalog, x, "known")
     assert (person.decided_by, person.variant, person.stored_for) == ("same_person", hashed("u"), "u")
     run(catalog.move("x", "stop"))

@@ -75,7 +75,7 @@ def test_create_get_list_delete(api: Api) -> None:
             {"id": 2, "name": "b", "description": None, "weight": 1.0, "payload": None},
         ],
         "metrics": [],
-        "method": "fixed",
+        "method": "sequential",
         "hash_version": "growthbook_v2",
         "seed": "x",
         "origin": "created",

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from evensplit import clock
 from evensplit.errors import QueryFailed
 from evensplit.storage.base import Watermark
 
@@ -15,7 +16,10 @@ EPOCH = datetime(1970, 1, 1)
 TABLES = """
 CREATE TABLE events (id BIGINT, event_type VARCHAR, user_id VARCHAR, session_id VARCHAR, props VARIANT,
     created_at TIMESTAMP);
-CREATE TABLE es_links (id BIGINT, anonymous_id VARCHAR, user_id VARCHAR, linked_at TIMESTAMP);
+CREATE TABLE es_identity (id BIGINT, kind VARCHAR, subject VARCHAR, object VARCHAR, value VARCHAR, text VARCHAR,
+    number DOUBLE, stated_at VARCHAR);
+CREATE TABLE es_cohorts (id BIGINT, name VARCHAR, definition VARCHAR);
+CREATE TABLE es_cohort_users (cohort VARCHAR, part BIGINT, user_id VARCHAR);
 """
 
 
@@ -27,6 +31,17 @@ class Event(msgspec.Struct, frozen=True):
     properties: str | None = "{}"
     user_id: str | None = None
     session_id: str | None = None
+
+
+class Stated(msgspec.Struct, frozen=True):
+    """One row of the log of who is who: a link, unlink, merge or trait (its text form, and its number)."""
+
+    kind: str
+    subject: str
+    object: str = ""
+    at: int = 0
+    text: str | None = None
+    number: float | None = None
 
 
 class MemoryStore:
@@ -64,10 +79,21 @@ class MemoryStore:
 
     def link(self, anonymous_id: str, user_id: str, at: int) -> None:
         """State that the two are one person."""
-        self.connection.execute(
-            "INSERT INTO es_links SELECT count(*) + 1, ?, ?, ? FROM es_links",
-            [anonymous_id, user_id, EPOCH + timedelta(milliseconds=at)],
-        )
+        self.state(Stated("link", anonymous_id, user_id, at))
+
+    def state(self, *rows: "Stated") -> None:
+        """Add to the log of who is who."""
+        sql = "INSERT INTO es_identity SELECT count(*) + 1, ?, ?, ?, NULL, ?, ?, ? FROM es_identity"
+        for row in rows:
+            values = [row.kind, row.subject, row.object, row.text, row.number, clock.to_text(row.at)]
+            self.connection.execute(sql, values)
+
+    def define(self, cohort: str, definition: str, users: Sequence[tuple[int, str]] = ()) -> None:
+        """Keep a cohort; `users` are (place of the list, user)."""
+        sql = "INSERT INTO es_cohorts SELECT count(*) + 1, ?, ? FROM es_cohorts"
+        self.connection.execute(sql, [cohort, definition])
+        for place, user in users:
+            self.connection.execute("INSERT INTO es_cohort_users VALUES (?, ?, ?)", [cohort, place, user])
 
     async def fresh(self) -> Watermark:
         return Watermark(self._id, 0, 0, self.tombstones, "mark")

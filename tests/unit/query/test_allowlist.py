@@ -75,7 +75,7 @@ REFUSED = {
     # tables
     "SELECT * FROM copy_state": "the tables are",
     "SELECT * FROM Es_Links": "the tables are",
-    'SELECT * FROM "es_links"': "the tables are",
+    'SELECT * FROM "es_identity"': "the tables are",
     "SELECT * FROM 'events.csv'": "the tables are",
     'SELECT * FROM "/etc/passwd"': "the tables are",
     "SELECT * FROM sqlite_master": "the tables are",

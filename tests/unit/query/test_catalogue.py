@@ -9,15 +9,21 @@ import pytest
 from evensplit.errors import InvalidReport
 from evensplit.query import catalogue, events, users
 from evensplit.query.events import EventFilter, EventPage
+from tests.unit.query.clickhouse_store import STORES, AnyStore
 from tests.unit.query.memory_store import Event, MemoryStore, properties
 
 START = 1_793_491_200_000  # 2026-11-01T00:00Z
 NOW = START + 5 * 86_400_000
 
 
+@pytest.fixture(params=STORES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def store() -> MemoryStore:
-    found = MemoryStore()
+def store(engine: str) -> AnyStore:
+    found = STORES[engine]()
     found.put(
         Event("view", START, properties(path="/", n=1, **{"a.b": True, "$": None}), "u1"),
         Event("view", START + 7, properties(path="/", n=1.0, deep={"x": 1.0}), "u2"),
@@ -28,16 +34,16 @@ def store() -> MemoryStore:
     return found
 
 
-def test_event_types(store: MemoryStore) -> None:
+def test_event_types(engine: str, store: AnyStore) -> None:
     found = asyncio.run(catalogue.event_types(store)).events
     assert [(e.event_type, e.count, e.first_seen, e.last_seen) for e in found] == [
         ("view", 3, "2026-11-01T00:00:00.000Z", "2026-11-01T00:00:00.007Z"),
         ("buy", 2, "2026-10-31T23:59:59.999Z", "2026-11-02T00:00:00.000Z"),
     ]
-    assert asyncio.run(catalogue.event_types(MemoryStore())).events == []
+    assert asyncio.run(catalogue.event_types(STORES[engine]())).events == []
 
 
-def test_properties(store: MemoryStore) -> None:
+def test_properties(store: AnyStore) -> None:
     found = asyncio.run(catalogue.properties(store, "view"))
     assert (found.events, found.complete) == (3, True)
     uses = {use.name: (use.count, use.types, {v.value: v.count for v in use.values}) for use in found.properties}
@@ -56,15 +62,15 @@ def test_properties(store: MemoryStore) -> None:
     assert asyncio.run(catalogue.properties(store, "nothing")).properties == []
 
 
-def test_only_the_newest_events_are_looked_at(monkeypatch: pytest.MonkeyPatch, store: MemoryStore) -> None:
+def test_only_the_newest_events_are_looked_at(monkeypatch: pytest.MonkeyPatch, store: AnyStore) -> None:
     monkeypatch.setattr(catalogue, "LOOKED_AT", 2)
     found = asyncio.run(catalogue.properties(store, "view"))
     assert (found.events, found.complete) == (2, False)
     assert "a.b" not in {use.name for use in found.properties}
 
 
-def test_frequent_values_are_the_most_frequent() -> None:
-    store = MemoryStore()
+def test_frequent_values_are_the_most_frequent(engine: str) -> None:
+    store = STORES[engine]()
     store.put(*(Event("view", START, properties(p=f"v{n % 12:02}")) for n in range(30)))
     (use,) = asyncio.run(catalogue.properties(store, "view")).properties
     assert [(v.value, v.count) for v in use.values] == [
@@ -73,7 +79,7 @@ def test_frequent_values_are_the_most_frequent() -> None:
     ]
 
 
-def test_one_user(store: MemoryStore) -> None:
+def test_one_user(store: AnyStore) -> None:
     found = asyncio.run(users.seen(store, ["u1"]))
     assert (found.events, found.first_seen) == (3, "2026-10-31T23:59:59.999Z")
     assert asyncio.run(users.seen(store, ["u1", "u2"])).events == 4
@@ -85,12 +91,12 @@ def test_one_user(store: MemoryStore) -> None:
 # --- the list ------------------------------------------------------------------------------------
 
 
-def page(store: MemoryStore, **asked: Any) -> EventPage:
+def page(store: AnyStore, **asked: Any) -> EventPage:
     return asyncio.run(events.page(store, EventFilter(**asked), NOW))
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 100])
-def test_pages_join_to_the_whole_newest_first(store: MemoryStore, limit: int) -> None:
+def test_pages_join_to_the_whole_newest_first(store: AnyStore, limit: int) -> None:
     found: list[int] = []
     cursor = None
     for n in count():
@@ -117,7 +123,7 @@ def test_pages_join_to_the_whole_newest_first(store: MemoryStore, limit: int) ->
         ({"user_id": "' OR 1=1 --"}, []),
     ],
 )
-def test_what_a_list_is_asked_for(store: MemoryStore, asked: dict[str, Any], ids: list[int]) -> None:
+def test_what_a_list_is_asked_for(store: AnyStore, asked: dict[str, Any], ids: list[int]) -> None:
     assert [event.id for event in page(store, **asked).events] == ids
 
 
@@ -130,13 +136,15 @@ def test_what_a_list_is_asked_for(store: MemoryStore, asked: dict[str, Any], ids
         *(({"cursor": cursor}, "invalid_cursor") for cursor in ("", "x", "é", "AAAA", "kgAB" * 900)),
     ],
 )
-def test_what_a_list_refuses(store: MemoryStore, asked: dict[str, Any], code: str) -> None:
+def test_what_a_list_refuses(store: AnyStore, asked: dict[str, Any], code: str) -> None:
     with pytest.raises(InvalidReport) as raised:
         page(store, **asked)
     assert raised.value.code == code
 
 
-def test_rows_without_a_time_come_last(store: MemoryStore) -> None:
+@pytest.mark.parametrize("engine", ["duckdb"])
+def test_rows_without_a_time_come_last(store: AnyStore) -> None:
     """Another program may write what is no time; the columns hold NULL then."""
+    assert isinstance(store, MemoryStore)
     store.connection.execute("INSERT INTO events SELECT 6, 'odd', NULL, NULL, NULL, NULL")
     assert [event.id for event in page(store).events] == [5, 3, 2, 1, 4, 6]

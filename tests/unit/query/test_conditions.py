@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evensplit.errors import InvalidReport
+from evensplit.model.numbers import number_text
 from evensplit.model.report import Filter
 from evensplit.query.conditions import (
     AllOf,
@@ -20,7 +21,7 @@ from evensplit.query.conditions import (
     TimeOrder,
     understood,
 )
-from evensplit.query.values import number_of, number_text, text_of
+from evensplit.query.values import number_of, text_of
 
 
 def read(*filters: dict[str, Any]) -> Condition:
@@ -68,7 +69,8 @@ def test_groups_and_sources() -> None:
         ({"property": [], "op": "is_set"}, "invalid_property"),
         ({"property": ["a"] * 17, "op": "is_set"}, "invalid_property"),
         ({"property": "@country", "op": "is_set"}, "unknown_field"),
-        ({"property": "user.plan", "op": "is_set"}, "unsupported_property"),
+        ({"property": "user.", "op": "is_set"}, "invalid_property"),
+        ({"property": "@cohort." + "x" * 201, "op": "is_set"}, "invalid_property"),
     ],
 )
 def test_what_is_refused(filter_: dict[str, Any], code: str) -> None:

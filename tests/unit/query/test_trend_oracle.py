@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from evensplit.model.report import read
 from evensplit.model.report.trend import Trend
 from evensplit.query.run.trend import run
 from tests.unit.query import trend_oracle
+from tests.unit.query.clickhouse_store import AnyStore, ClickhouseStore
 from tests.unit.query.memory_store import Event, MemoryStore
 
 NOW = 1_900_000_000_000
@@ -134,16 +136,17 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Any], datetime, datetime, list[Eve
 
 
 Case = tuple[dict[str, Any], datetime, datetime, list[Event]]
+TIMES = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=50 * TIMES, deadline=None, suppress_health_check=SLOW)
 @given(cases())
 def test_a_trend_is_what_counting_by_hand_gives(case: Case) -> None:
     holds(case, MemoryStore())
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=20 * TIMES, deadline=None, suppress_health_check=SLOW)
 @given(cases())
 def test_and_so_it_is_over_properties_kept_as_columns(case: Case) -> None:
     with TemporaryDirectory() as directory:
@@ -152,7 +155,13 @@ def test_and_so_it_is_over_properties_kept_as_columns(case: Case) -> None:
         store.connection.close()
 
 
-def holds(case: Case, store: MemoryStore) -> None:
+@settings(max_examples=40 * TIMES, deadline=None, suppress_health_check=SLOW)
+@given(cases())
+def test_and_so_it_is_on_clickhouse(case: Case) -> None:
+    holds(case, ClickhouseStore())
+
+
+def holds(case: Case, store: AnyStore) -> None:
     report, low, high, events = case
     store.put(*events)
     answer = asyncio.run(run(store, read(Trend, json.dumps(report)), NOW))

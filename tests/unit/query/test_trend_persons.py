@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from typing import Any
 
 import pytest
@@ -12,15 +13,17 @@ from evensplit.errors import InvalidReport
 from evensplit.model.report import read
 from evensplit.model.report.persons import PersonsAnswer, PersonsQuestion
 from evensplit.query.run.kinds import KINDS
+from tests.unit.query.clickhouse_store import STORES, AnyStore, ClickhouseStore
 from tests.unit.query.memory_store import Event, MemoryStore, properties
 
 DAY = 86_400_000
 START = 1_793_491_200_000  # 2026-11-01T00:00Z
 NOW = START + 10 * DAY
+TIMES = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
 (TREND,) = (kind for kind in KINDS if kind.name == "trend")
 
 
-def behind(store: MemoryStore, report: dict[str, Any], at: dict[str, Any], **more: Any) -> PersonsAnswer:
+def behind(store: AnyStore, report: dict[str, Any], at: dict[str, Any], **more: Any) -> PersonsAnswer:
     asked = read(PersonsQuestion, json.dumps({"report": report, "at": at, **more}))
     return asyncio.run(TREND.persons(store, asked, NOW))
 
@@ -37,10 +40,20 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=10 * TIMES, deadline=None)
 @given(EVENTS, st.booleans(), st.booleans(), st.booleans())
 def test_as_many_as_the_number_says(events: list[Event], linked: bool, cumulative: bool, split: bool) -> None:
-    store = MemoryStore()
+    persons_are_as_many(MemoryStore(), events, linked, cumulative, split)
+
+
+@settings(max_examples=3 * TIMES, deadline=None)
+@given(EVENTS, st.booleans(), st.booleans(), st.booleans())
+def test_and_so_it_is_on_clickhouse(events: list[Event], linked: bool, cumulative: bool, split: bool) -> None:
+    persons_are_as_many(ClickhouseStore(), events, linked, cumulative, split)
+
+
+def persons_are_as_many(store: AnyStore, events: list[Event], linked: bool, cumulative: bool, split: bool) -> None:
+    """The persons behind every number of a report with users are as many as it says, whatever the pages."""
     store.put(*events)
     if linked:
         store.link("v1", "u1", START)
@@ -65,8 +78,9 @@ def test_as_many_as_the_number_says(events: list[Event], linked: bool, cumulativ
             assert len(set(everybody)) == len(everybody) == number
 
 
-def test_a_person_has_all_ids() -> None:
-    store = MemoryStore()
+@pytest.mark.parametrize("engine", STORES)
+def test_a_person_has_all_ids(engine: str) -> None:
+    store = STORES[engine]()
     store.put(
         Event("view", START, "{}", "visitor"), Event("view", START, "{}", "known"), Event("view", START, "{}", "x")
     )
@@ -80,12 +94,12 @@ def test_a_person_has_all_ids() -> None:
 )
 def test_a_cell_that_is_not_there(at: dict[str, Any]) -> None:
     with pytest.raises(InvalidReport) as refused:
-        behind(MemoryStore(), {"series": [{"event": "view"}], "since": "2026-11-01"}, at)
+        behind(STORES["duckdb"](), {"series": [{"event": "view"}], "since": "2026-11-01"}, at)
     assert refused.value.code == "unknown_cell"
 
 
 @pytest.mark.parametrize("limit", [0, 10_001])
 def test_the_bounds_of_a_page(limit: int) -> None:
     with pytest.raises(InvalidReport) as refused:
-        behind(MemoryStore(), {"series": [{"event": "view"}]}, {}, limit=limit)
+        behind(STORES["duckdb"](), {"series": [{"event": "view"}]}, {}, limit=limit)
     assert refused.value.code == "invalid_limit"

@@ -1,4 +1,4 @@
-"""Golden SQL of trends on DuckDB: the whole statement, and that no value stands in it."""
+"""Golden SQL of trends on both engines: the whole statement, and that no value stands in it."""
 
 import asyncio
 import json
@@ -11,7 +11,10 @@ import pytest
 from evensplit.model.report import read
 from evensplit.model.report.trend import Trend
 from evensplit.query.run.trend import run
-from tests.unit.query.memory_store import Event, MemoryStore, properties
+from evensplit.storage.clickhouse.binding import Name
+from evensplit.storage.clickhouse.properties import is_plain
+from tests.unit.query.clickhouse_store import STORES, AnyStore
+from tests.unit.query.memory_store import Event, properties
 
 DAY = 86_400_000_000
 SINCE, UNTIL = datetime(2026, 11, 1), datetime(2026, 11, 4)
@@ -20,9 +23,9 @@ BUCKET = "((epoch_us(created_at) - ?) // ?)::INTEGER AS b"
 TIMES = "created_at >= ? AND created_at < ? AND id <= ?"
 
 
-def statement(series: dict[str, Any], **report: Any) -> tuple[str, list[object]]:
+def statement(series: dict[str, Any], engine: str = "duckdb", **report: Any) -> tuple[str, list[object]]:
     """The last statement of a report over three days, in a store with texts as `t`, numbers as `n`, both as `m`."""
-    store = MemoryStore()
+    store = STORES[engine]()
     store.put(
         Event("view", START // 1000, properties(t="a", n=0.01, m=1), "u"),
         Event("view", START // 1000, properties(t="b", n=500, m="1"), "v"),
@@ -44,7 +47,8 @@ def test_users_cost_one_scan() -> None:
     assert statement({"event": "@any", "measure": "users"}) == (
         "WITH cells AS MATERIALIZED (SELECT b // 62 AS b, x, bit_or(1::BIGINT << (b % 62)) AS m "
         f"FROM (SELECT {BUCKET}, user_id AS x FROM events WHERE {TIMES}) GROUP BY ALL) "
-        "SELECT b, [count(x) FILTER (m & 1 <> 0), count(x) FILTER (m & 2 <> 0), count(x) FILTER (m & 4 <> 0)] "
+        "SELECT b, [count(x) FILTER (WHERE m & 1 <> 0), count(x) FILTER (WHERE m & 2 <> 0), "
+        "count(x) FILTER (WHERE m & 4 <> 0)] "
         "FROM cells GROUP BY ALL UNION ALL SELECT NULL AS b, [count(x)] FROM cells GROUP BY ALL",
         [START, DAY, SINCE, UNTIL, 2],
     )
@@ -126,9 +130,9 @@ STRANGE = [
 ]  # fmt: skip
 
 
-def through_every_field(odd: str) -> tuple[MemoryStore, list[tuple[str, list[str | None], Any]]]:
+def through_every_field(odd: str, engine: str) -> tuple[AnyStore, list[tuple[str, list[str | None], Any]]]:
     """A report that holds the text wherever a text can stand, over one event that has it everywhere."""
-    store = MemoryStore()
+    store = STORES[engine]()
     document = json.dumps({odd: odd, "deep": {odd: odd}, "plain": 1})
     store.put(Event(odd, START // 1000, document, odd, odd), Event("other", START // 1000, "{}", "u", "s"))
     filters: list[dict[str, Any]] = [
@@ -152,10 +156,89 @@ def through_every_field(odd: str) -> tuple[MemoryStore, list[tuple[str, list[str
 
 
 @pytest.mark.parametrize("odd", STRANGE)
-def test_odd_characters_through_every_field(odd: str) -> None:
+@pytest.mark.parametrize("engine", STORES)
+def test_odd_characters_through_every_field(odd: str, engine: str) -> None:
     """Each is found where it stands, and leaves no trace in any statement."""
-    store, found = through_every_field(odd)
+    store, found = through_every_field(odd, engine)
     assert found == [(odd, [odd, odd], 1)]
-    plain, _ = through_every_field("plain text")
-    assert [sql for sql, _ in store.asked] == [sql for sql, _ in plain.asked]
-    assert store.connection.execute("SELECT count(*) FROM events").fetchall() == [(2,)]
+    # ClickHouse has plain keys in one column and all others in another.
+    other, _ = through_every_field("plain text" if engine == "duckdb" or is_plain(odd) else "a.b", engine)
+    assert [sql for sql, _ in store.asked] == [sql for sql, _ in other.asked]
+    assert asyncio.run(store.query("SELECT count(*) FROM events", [])) == [(2,)]
+
+
+# --- ClickHouse ----------------------------------------------------------------------------------
+
+CH_BUCKET = "toInt32(intDiv(toUnixTimestamp64Milli(created_at) - ?, ?)) AS b"
+CH_TIME = "fromUnixTimestamp64Milli(?, 'UTC')"
+CH_TIMES = f"created_at >= {CH_TIME} AND created_at < {CH_TIME} AND id <= ?"
+MS, DAY_MS = START // 1000, DAY // 1000
+RANGE = [MS, MS + 3 * DAY_MS, 2]
+
+
+def test_count_on_clickhouse() -> None:
+    assert statement({"event": "view"}, "clickhouse") == (
+        f"WITH cells AS (SELECT b, count(*) AS n FROM (SELECT {CH_BUCKET} FROM events WHERE event_type = ? "
+        f"AND {CH_TIMES}) GROUP BY ALL) SELECT b, sum(n) FROM cells GROUP BY ALL",
+        [MS, DAY_MS, "view", *RANGE],
+    )
+
+
+def test_users_on_clickhouse() -> None:
+    assert statement({"event": "@any", "measure": "users"}, "clickhouse") == (
+        "WITH cells AS MATERIALIZED "
+        "(SELECT intDiv(b, 62) AS b, x, groupBitOr(bitShiftLeft(toInt64(1), b % 62)) AS m "
+        f"FROM (SELECT {CH_BUCKET}, user_id AS x FROM events WHERE {CH_TIMES}) GROUP BY ALL) "
+        "SELECT b, [count(x) FILTER (WHERE bitTest(m, 0)), count(x) FILTER (WHERE bitTest(m, 1)), "
+        "count(x) FILTER (WHERE bitTest(m, 2))] "
+        "FROM cells GROUP BY ALL UNION ALL SELECT NULL AS b, [count(x)] FROM cells GROUP BY ALL",
+        [MS, DAY_MS, *RANGE],
+    )
+
+
+def test_an_exact_sum_on_clickhouse() -> None:
+    sql, values = statement({"event": "view", "measure": "sum", "property": "n"}, "clickhouse")
+    high = "trunc((x * ?::DOUBLE) / 281474976710656)"
+    assert sql == (
+        "WITH cells AS (SELECT *, ?::INTEGER AS e FROM (SELECT b, count(x) AS n, "
+        f"sum(toInt128(toInt64({high})) * 281474976710656 "
+        f"+ toInt64((x * ?::DOUBLE) - {high} * 281474976710656)) AS s "
+        f"FROM (SELECT {CH_BUCKET}, props.?.:Float64 AS x FROM events WHERE event_type = ? AND {CH_TIMES}) "
+        "GROUP BY ALL)) SELECT b, e, sum(n), sum(s) FROM cells GROUP BY ALL"
+    )
+    assert values == [59, *[2.0**59] * 3, MS, DAY_MS, Name("n"), "view", *RANGE]
+
+
+TEXT = "coalesce(props.?.:String, toString(props.?.:Bool))"
+
+
+@pytest.mark.parametrize(
+    ("filter_", "sql", "values"),
+    [
+        ({"property": "t", "op": "eq", "value": "a"}, f"{TEXT} IN ?", [*[Name("t")] * 2, ["a"]]),
+        ({"property": "n", "op": "in", "value": [5, "x"]}, "props.?.:Float64 + 0.0 IN ?", [Name("n"), [5.0]]),
+        ({"property": "n", "op": "eq", "value": "five"}, "FALSE", []),
+        ({"property": "n", "op": "gte", "value": 5}, "props.?.:Float64 >= ?", [Name("n"), 5.0]),
+        ({"property": "t", "op": "gt", "value": 5}, "CAST(NULL AS Nullable(Float64)) > ?", [5.0]),
+        ({"property": "m", "op": "gt", "value": 5}, "props.?.:Float64 > ?", [Name("m"), 5.0]),
+        (
+            {"property": ["t", "u"], "op": "not_contains", "value": "x"},
+            "coalesce(NOT (position(if(texts[?] = '', NULL, substring(texts[?], 2)), ?) > 0), TRUE)",
+            ["t.u", "t.u", "x"],
+        ),
+        ({"property": "t", "op": "matches", "value": "^a"}, f"match({TEXT}, ?)", [*[Name("t")] * 2, "(?-s)^a"]),
+        (
+            {"property": "m", "op": "is_not_set"},
+            "NOT (props.?.:String IS NOT NULL OR props.?.:Bool IS NOT NULL OR props.?.:Float64 IS NOT NULL "
+            "OR texts[?] <> '')",
+            [*[Name("m")] * 3, "m"],
+        ),
+        ({"property": "a.b", "op": "is_set"}, "(texts[?] <> '')", ["a\\.b"]),
+        ({"property": "@session_id", "op": "in", "value": ["a", 1]}, "session_id IN ?", [["a", "1"]]),
+        ({"property": "@created_at", "op": "lt", "value": "2026-11-02"}, f"created_at < {CH_TIME}", [MS + DAY_MS]),
+    ],
+)  # fmt: skip
+def test_filters_on_clickhouse(filter_: dict[str, Any], sql: str, values: list[object]) -> None:
+    found, bound = statement({"event": "view"}, "clickhouse", filters=[filter_])
+    assert f"AND id <= ? AND ({sql}))" in found
+    assert bound[6:] == values

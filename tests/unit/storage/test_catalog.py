@@ -66,7 +66,7 @@ def test_what_is_created_is_read_back(catalog: Catalog) -> None:
     assert [each.id for each in catalog.experiments()] == [catalog.experiment("größe 🦄 %").id] == [made.id]
     assert (made.name, made.description, made.control, made.seed) == ("größe 🦄 %", "d", "b", "s")
     assert (made.status, made.created_at, made.started_at, made.stopped_at) == ("running", NOW, NOW, None)
-    assert (made.hash_version, made.method, made.origin) == ("growthbook_v1", "fixed", "created")
+    assert (made.hash_version, made.method, made.origin) == ("growthbook_v1", "sequential", "created")
     assert [(v.name, v.description, v.weight, bytes(v.payload)) for v in made.variants] == [
         ("a", None, 0.1, b'{"x" : 1.50}'),
         ("b", "B", 1.0, b"null"),
@@ -303,8 +303,8 @@ def test_an_anonymous_id_belongs_to_its_earliest_user(catalog: Catalog, store: S
         ("a2", "y", "2026-01-01"),
         ("a3", "early", "2026-01-03"),
     ]
-    for at, link in enumerate(links):
-        store.record.execute("INSERT INTO es_links VALUES (?, ?, ?, ?)", (at + 1, *link))
+    sql = "INSERT INTO es_identity (kind, subject, object, stated_at) VALUES ('link', ?, ?, ?)"
+    store.record.executemany(sql, links)
     assert [catalog.links.owner(id_) for id_ in ("a1", "a2", "a3", "early", "nobody")] == [
         "early",
         "y",

@@ -254,7 +254,7 @@ def test_the_engine_s_complaint_is_one_line(ask: Asker) -> None:
 def state(columns: Columns) -> tuple[object, ...]:
     """What no question may change: the files, the rows, the engine's settings, the environment."""
     directory = columns._path.parent
-    tables = ("events", "ab_tests", "copy_state", "copy_marks", "es_links")
+    tables = ("events", "ab_tests", "copy_state", "copy_marks", "es_identity")
     counts = [columns.query(f"SELECT count(*) FROM {table}", []) for table in tables]
     settings = columns.query("SELECT name, value FROM duckdb_settings() WHERE name NOT LIKE '%profil%'", [])
     names = columns.query(
@@ -309,7 +309,7 @@ ESCAPES = [
     "SELECT * FROM parquet_metadata('x')",
     "SELECT * FROM copy_state",
     "SELECT * FROM analytics.main.copy_state",
-    "SELECT * FROM main.es_links",
+    "SELECT * FROM main.es_identity",
     "SELECT * FROM temp.main.events",
     "SELECT * FROM system.information_schema.tables",
     "SELECT * FROM information_schema.tables",

@@ -19,6 +19,7 @@ from evensplit.settings import Settings
 from evensplit.storage.base import NewAssignment, NewMetric, Statement, StoredAssignment, Value, Written
 from evensplit.storage.catalog import Catalog
 from evensplit.storage.catalog.keys import key_hash
+from evensplit.storage.embedded.groups import LINK
 from evensplit.web.guard import Keys
 from evensplit.web.responses import Message, Receive, Scope, Send
 
@@ -80,9 +81,7 @@ class MemoryStore:
             "INSERT INTO events (event_type, user_id, session_id, properties, created_at) VALUES (?, ?, ?, ?, ?)",
             [row for position, row in enumerate(rows) if position not in again],
         )
-        self.con.executemany(
-            "INSERT OR IGNORE INTO es_links (anonymous_id, user_id, linked_at) VALUES (?, ?, ?)", batch.links
-        )
+        self.con.executemany(LINK, batch.links)
         self._rejects(batch)
         return Kept(again)
 

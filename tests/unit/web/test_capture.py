@@ -104,7 +104,7 @@ def test_a_visitor_of_another_user_is_told(api: Caller, product: Product) -> Non
     ]
     assert api.post("/v1/events", linked("eve", "v", "1")).json() == PLAIN, "the earliest link counts"
     assert api.post("/v1/events", linked("ann", "v", "4")).json()["notes"][0]["reason"] == "already_linked"
-    assert product.rows("SELECT user_id FROM es_links ORDER BY id") == [("ann",), ("bob",), ("eve",)]
+    assert product.rows("SELECT object FROM es_identity ORDER BY id") == [("ann",), ("bob",), ("eve",)]
     assert product.rows("SELECT reason FROM es_rejects") == [("already_linked",)] * 2
 
 
@@ -114,7 +114,7 @@ def test_what_is_stored_is_told_as_stored(api: Caller, product: Product, monkeyp
     def broken(ids: object) -> dict[str, str]:
         raise errors.Unavailable("the record is locked")
 
-    monkeypatch.setattr(product.catalog.links, "circles", broken)
+    monkeypatch.setattr(product.catalog.links, "owners", broken)
     event = {"event_type": "login", "user_id": "ann", "anonymous_id": "v"}
     assert api.post("/v1/events", event).json() == PLAIN
     assert product.rows("SELECT count(*) FROM events") == [(1,)]

@@ -41,7 +41,7 @@ def test_attributes_and_visitors(api: Caller, product: Product) -> None:
     before = ask(api, {"user_id": "visitor", "attributes": {"plan": "pro"}}).json()
     after = ask(api, {"user_id": "ann", "anonymous_id": "visitor", "attributes": None}).json()
     assert after["variant"] == before["variant"]
-    assert product.rows("SELECT anonymous_id, user_id FROM es_links") == [("visitor", "ann")]
+    assert product.rows("SELECT subject, object FROM es_identity") == [("visitor", "ann")]
     assert ask(api, {"user_id": "bob", "anonymous_id": None}).status == 200
     assert ask(api, {"user_id": "bob", "anonymous_id": ""}).status == 200
 

@@ -59,6 +59,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     timezone: str = "UTC"
     week_start: WeekStart = "monday"
     filters: tuple[Filter, ...] = ()
+    cohort: str | None = None  # only persons in it
     as_of: str | None = None
 
 

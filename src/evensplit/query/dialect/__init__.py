@@ -1,6 +1,6 @@
 """All that the engines spell differently; `speak` picks the dialect of a store's engine."""
 
-from evensplit.query.dialect import duckdb
+from evensplit.query.dialect import clickhouse, duckdb
 from evensplit.query.dialect.base import MIXED, TEXT, Aggregates, Asks, Dialect, Form, Forms, Times, Values
 
 __all__ = ["MIXED", "TEXT", "Aggregates", "Asks", "Dialect", "Form", "Forms", "Times", "Values", "speak"]
@@ -8,6 +8,8 @@ __all__ = ["MIXED", "TEXT", "Aggregates", "Asks", "Dialect", "Form", "Forms", "T
 
 def speak(engine: str, forms: Forms) -> Dialect:
     """The dialect of `EventStore.engine`; of properties without a form, anything is expected."""
+    if engine == "clickhouse":
+        return clickhouse.dialect(forms)
     if engine != "duckdb":
         raise ValueError(f"no dialect for the engine {engine!r}")
     return duckdb.dialect(forms)

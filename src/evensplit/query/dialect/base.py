@@ -3,12 +3,12 @@
 Columns and aggregates go in and out as text of ours; whatever a caller brought along travels in fragments, bound.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from evensplit.query.conditions import Property, Source
+from evensplit.query.conditions import Cohort, Property, Source, Trait
 from evensplit.query.edges import Buckets
 from evensplit.query.fragment import Fragment
 
@@ -43,6 +43,14 @@ class Times(Protocol):
 
     def as_ms(self) -> Fragment:
         """It as an instant."""
+        ...
+
+    def given(self, text: str) -> Fragment:
+        """The time that the record writes so: `2026-11-22 10:11:12.345`."""
+        ...
+
+    def later(self, column: str, microseconds: int) -> Fragment:
+        """The time so much after another."""
         ...
 
     def shown(self, column: str) -> str:
@@ -89,6 +97,10 @@ class Values(Protocol):
         """A part of the text matches the pattern (RE2, dot without newline)."""
         ...
 
+    def handed_on(self, looked_at: Sequence[Source], table: str) -> Fragment:
+        """What a subselect over `events` under that name selects, for all of these sources to be read outside of it."""
+        ...
+
 
 class Aggregates(Protocol):
     """Over groups of rows."""
@@ -111,8 +123,12 @@ class Aggregates(Protocol):
         """x times a number as an exact integer, where it is known to be one."""
         ...
 
-    def unscaled(self, column: str, exponent: str) -> str:
-        """A sum of such integers as a double, for ranking."""
+    def compensated(self, column: str) -> str:
+        """The sum of doubles with next to no rounding, and the same digits in whatever order; NULL of nothing."""
+        ...
+
+    def total(self, column: str, exponent: str) -> str:
+        """Sums of such integers, each with its own e, added up as a double, for ranking."""
         ...
 
     def bit(self, position: str) -> str:
@@ -127,12 +143,26 @@ class Aggregates(Protocol):
         """Whether that bit is set."""
         ...
 
+    def window(self, bits: str, first: str, width: int) -> str:
+        """So many bits from a position on (from 0 to 61, a column or a sum), as an integer."""
+        ...
+
+    def members(self, bits: str) -> str:
+        """How many bits are set."""
+        ...
+
+    def divided(self, column: str, by: int) -> str:
+        """An integer from 0 up divided by another, the rest dropped."""
+        ...
+
 
 class Asks(Protocol):
     """Whole questions that every engine answers in its own way."""
 
     def persons(self, links: int) -> Fragment:
-        """Rows (id, person): to whom an anonymous id belongs, by the links up to that one."""
+        """Rows (id, person) of every id that is another person's, by the log of `es_identity` up to that row: an
+        anonymous id belongs to the user of its earliest link (time, user id) that was not undone, a user to whom they
+        were merged into. Who was named as a user, by a link or a merge, belongs to nobody by a link."""
         ...
 
     def kinds(self, event_type: str | None, paths: Sequence[Property], after: int, up_to: int) -> Fragment:
@@ -140,12 +170,24 @@ class Asks(Protocol):
         and the least and greatest magnitude of its numbers but 0."""
         ...
 
-    def sound_patterns(self, patterns: Iterable[str]) -> Fragment:
-        """Rows (pattern, whether the engine can read it)."""
+    def tried(self, patterns: Sequence[str]) -> Fragment:
+        """A statement that fails where the engine cannot read one of the patterns."""
+        ...
+
+    def listed(self, texts: Sequence[str | None]) -> Fragment:
+        """Rows (v): the texts."""
+        ...
+
+    def counted(self, count: int) -> Fragment:
+        """Rows (n): the integers from 0, so many."""
         ...
 
     def newest(self, event_type: str | None, up_to: int, most: int) -> Fragment:
         """One row: how many of the newest events there are, at most so many, and the lowest id among them."""
+        ...
+
+    def names(self, after: int, up_to: int) -> Fragment:
+        """Rows (name): the top-level keys of these events' properties; paths that lead deeper may be among them."""
         ...
 
     def property_uses(self, event_type: str | None, low: int, high: int, frequent: int) -> Fragment:
@@ -153,10 +195,66 @@ class Asks(Protocol):
         ...
 
 
+class Packing(msgspec.Struct, frozen=True):
+    """How the time and the id of an event become one integer that orders events: by time, ties by id.
+
+    `ids` and `keys` are powers of two: above every id, and above every such integer. Time counts from `since`."""
+
+    since: int
+    ids: int
+    keys: int
+
+    @property
+    def wide(self) -> bool:
+        """Whether 64 bits do not hold 32 times as many."""
+        return self.keys * 32 > 2**63
+
+
+class Sequences(Protocol):
+    """Events in their order, as integers that a `Packing` describes."""
+
+    def key(self, packing: Packing) -> Fragment:
+        """The integer of an event."""
+        ...
+
+    def far(self, packing: Packing) -> str:
+        """An integer after every event."""
+        ...
+
+    def elapsed(self, packing: Packing, column: str) -> str:
+        """The milliseconds from `since` to that event."""
+        ...
+
+    def row_id(self, packing: Packing, column: str) -> str:
+        """The id of that event."""
+        ...
+
+    def moment(self, packing: Packing, column: str) -> Fragment:
+        """The event's time, of the type of `created_at`."""
+        ...
+
+    def quotient(self, left: str, right: str) -> str:
+        """An integer from 0 up divided by another, the rest dropped; NULL where that is 0."""
+        ...
+
+    def best(self, packing: Packing, depth: str, start: str) -> str:
+        """The greater the deeper (0 to 31), and, where equally deep, the earlier the start."""
+        ...
+
+
 class Dialect(msgspec.Struct, frozen=True):
-    """All of it, for one engine."""
+    """All of it, for one engine. `any_values`: the same values where nothing is known of their forms."""
 
     times: Times
     values: Values
     aggregates: Aggregates
     asks: Asks
+    any_values: Values
+    sequences: Sequences
+
+
+def personal_text(of: Trait | Cohort) -> Fragment:
+    """The text form of what a scan knows of the person, in the columns that `sql.scan` makes."""
+    return Fragment(
+        f"{of.column}_text" if isinstance(of, Trait) else f"CASE WHEN {of.column} THEN 'true' ELSE 'false' END"
+    )

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from evensplit.errors import InvalidReport
-from evensplit.model.report import ANY, Breakdown, EventChoice, Path, Report
+from evensplit.model.report import ANY, Breakdown, EventChoice, Interval, Path, Report
 from evensplit.query import ranges
-from evensplit.query.conditions import AllOf, Condition, Property, Source, source, understood
-from evensplit.query.edges import Buckets
+from evensplit.query.conditions import AllOf, Condition, Property, Source, member, source, understood
+from evensplit.query.edges import Buckets, cut
 from evensplit.query.zones import zone
 
 MOST_SPLITS = 3
@@ -93,9 +93,16 @@ def event_plan(report: Report, event: str | EventChoice, at: str, now: int) -> E
     chosen = choice(event)
     instant = partial(_instant, now=now, tz=zone(report.timezone))
     condition = AllOf(
-        understood(report.filters, "filters", instant).of + understood(chosen.filters, f"{at}.filters", instant).of
+        within_cohort(report)
+        + understood(report.filters, "filters", instant).of
+        + understood(chosen.filters, f"{at}.filters", instant).of
     )
     return EventPlan(chosen.event_type, None if chosen.event_type == ANY else chosen.event_type, condition)
+
+
+def within_cohort(report: Report) -> tuple[Condition, ...]:
+    """What `cohort` asks of every event of the report. Raises `invalid_property`."""
+    return () if report.cohort is None else (member(report.cohort, "cohort"),)
 
 
 def splits(breakdown: Sequence[Breakdown]) -> tuple[Split, ...]:
@@ -118,6 +125,12 @@ def span(report: Report, now: int) -> tuple[int, int]:
     tz = zone(report.timezone)
     assert report.since is not None and report.until is not None
     return ranges.resolve(report.since, "since", now, tz), ranges.resolve(report.until, "until", now, tz)
+
+
+def interval_start(report: Report, interval: Interval, now: int) -> str:
+    """The start of the interval that `since` lies in, for reports whose first interval has to be a whole one."""
+    tz = zone(report.timezone)
+    return ranges.written(cut(*span(report, now), interval, tz, report.week_start).edges[0], tz)
 
 
 def bucket_at(buckets: Buckets, label: str) -> int:

@@ -25,7 +25,7 @@ async def run(store: Reading, report: Trend, now_ms: int) -> TrendAnswer:
     """The answer at the report's `as_of`, else at everything acknowledged so far. Raises InvalidReport."""
     began = clock.now_ms()
     planned = plan(report, now_ms)
-    moment = await begin(store, [series.condition for series in planned.series], report.as_of)
+    moment = await begin(store, [series.condition for series in planned.series], planned.report)
     known: Known = ((),) * len(planned.splits)
     main, known = await _ask(store, planned, planned.buckets, moment, known)
     compared: list[Lines] | None = None
@@ -45,7 +45,7 @@ async def run(store: Reading, report: Trend, now_ms: int) -> TrendAnswer:
 async def behind(store: Reading, report: Trend, cell: TrendCell, now_ms: int) -> Behind:
     """Who did the events that one number counts."""
     planned = plan(report, now_ms)
-    moment = await begin(store, [series.condition for series in planned.series], report.as_of)
+    moment = await begin(store, [series.condition for series in planned.series], planned.report)
     known: Known = ((),) * len(planned.splits)
     if any(cell.rest):
         _, known = await _ask(store, planned, planned.buckets, moment, known)

@@ -15,7 +15,7 @@ import msgspec
 
 from evensplit.model.report.trend import Measure
 from evensplit.query.as_of import AsOf
-from evensplit.query.conditions import Field, sources
+from evensplit.query.conditions import Cohort, Field, Trait, sources
 from evensplit.query.dialect import Dialect
 from evensplit.query.edges import Buckets
 from evensplit.query.fragment import Fragment, fill, join
@@ -98,7 +98,8 @@ def _cells(question: Question, dialect: Dialect) -> Fragment:
     if question.cumulative:
         return fill(f"SELECT min(b) AS b{keys}, x FROM ({{}}) GROUP BY ALL", rows)
     word = dialect.aggregates.union(dialect.aggregates.bit(f"b % {WORD}"))
-    return fill(f"SELECT b // {WORD} AS b{keys}, x, {word} AS m FROM ({{}}) GROUP BY ALL", rows)
+    words = dialect.aggregates.divided("b", WORD)
+    return fill(f"SELECT {words} AS b{keys}, x, {word} AS m FROM ({{}}) GROUP BY ALL", rows)
 
 
 def _sums(question: Question, dialect: Dialect, keys: str, rows: Fragment) -> Fragment:
@@ -121,7 +122,18 @@ def _rows(question: Question, dialect: Dialect) -> Fragment:
     columns += [fill(f"{{}} AS k{n}", dialect.values.key(split.of)) for n, split in enumerate(question.splits, 1)]
     if question.series.measure != "count":
         columns.append(fill("{} AS x", _measured(question.series, dialect)))
-    return fill("SELECT {} FROM events WHERE {}", join(", ", columns), _where(question, dialect))
+    return fill(
+        "SELECT {} FROM {} WHERE {}", join(", ", columns), _scanned(question, dialect), _where(question, dialect)
+    )
+
+
+def _scanned(question: Question, dialect: Dialect) -> Fragment:
+    """The bare table, unless something is asked of the persons behind the events."""
+    looked_at = [*sources(question.series.condition), *(split.of for split in question.splits), question.series.of]
+    known = [of for of in looked_at if of is not None]
+    if any(isinstance(of, Trait | Cohort) for of in known):
+        return scan.events(dialect, question.as_of, known)
+    return Fragment("events")
 
 
 def _measured(series: SeriesPlan, dialect: Dialect) -> Fragment:
@@ -178,9 +190,9 @@ def _ranked(question: Question, dialect: Dialect, n: int) -> Fragment:
         )
     return fill(
         f"SELECT t.v AS v, row_number() OVER (PARTITION BY f.first IS NULL {order}) AS rank "
-        f"FROM ({totals}) AS t LEFT JOIN (SELECT unnest({{}}) AS v, TRUE AS first) AS f "
+        f"FROM ({totals}) AS t LEFT JOIN (SELECT v, TRUE AS first FROM ({{}})) AS f "
         "ON t.v IS NOT DISTINCT FROM f.v QUALIFY f.first OR rank <= {}",
-        Fragment("?::VARCHAR[]", (list(known),)),
+        dialect.asks.listed(known),
         Fragment("?", (max(limit - len(known), 0),)),
     )
 
@@ -190,7 +202,7 @@ def _totals(question: Question, dialect: Dialect, key: str) -> str:
     measure = question.series.measure
     if measure in SUMS:
         parts = f"SELECT {key} AS v, e, sum(n) AS n, sum(s) AS s FROM named GROUP BY {key}, e"
-        total = f"coalesce(sum({dialect.aggregates.unscaled('s', 'e')} ORDER BY e), 0.0)"
+        total = dialect.aggregates.total("s", "e")
         total = total if measure == "sum" else f"CASE WHEN sum(n) > 0 THEN {total} / sum(n) END"
         return f"SELECT v, {total} AS total FROM ({parts}) GROUP BY v"
     if measure in DISTINCT:
@@ -239,7 +251,7 @@ def _merged_sets(question: Question, dialect: Dialect, last: str, places: str) -
     if question.splits:
         last = f"(SELECT {places}b, x, {dialect.aggregates.union('m')} AS m FROM {last} GROUP BY ALL)"
     bits = min(WORD, len(question.buckets.edges))
-    counts = ", ".join(f"count(x) FILTER ({dialect.aggregates.has_bit('m', n)})" for n in range(bits))
+    counts = ", ".join(f"count(x) FILTER (WHERE {dialect.aggregates.has_bit('m', n)})" for n in range(bits))
     one_word = len(question.buckets.edges) <= WORD
     whole = last if one_word else f"(SELECT DISTINCT {places}x FROM {last})"
     total = f"SELECT {places}NULL AS b, [count(x)] FROM {whole} GROUP BY ALL"

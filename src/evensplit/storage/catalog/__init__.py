@@ -1,22 +1,31 @@
-"""What people configured: experiments, weights, assignments as they were stored, links, keys.
+"""What people configured: experiments, weights, assignments as they were stored, links, keys, saved reports.
 
 Written once on SQLAlchemy Core, handed as text to the `CatalogStore` port. Not here: deciding anything.
 """
 
 from evensplit.storage.base import CatalogStore
 from evensplit.storage.catalog.assignments import Assignments
+from evensplit.storage.catalog.cohorts import Cohorts
 from evensplit.storage.catalog.experiments import Experiments
+from evensplit.storage.catalog.generations import Generations
+from evensplit.storage.catalog.identity import Identity
 from evensplit.storage.catalog.keys import KeyRing
 from evensplit.storage.catalog.links import Links
+from evensplit.storage.catalog.saved import Annotations, Saved
 
 __all__ = ["Catalog"]
 
 
 class Catalog(Experiments):
-    """Experiments directly; the rest by name: `assignments`, `links`, `keys`."""
+    """Experiments directly; the rest by name: `assignments`, `links`, `keys`, `saved`, ..."""
 
     def __init__(self, store: CatalogStore) -> None:
         super().__init__(store)
         self.assignments = Assignments(store)
         self.links = Links(store)
+        self.identity = Identity(store, self.links)
+        self.cohorts = Cohorts(store)
         self.keys = KeyRing(store)
+        self.saved = Saved(store)
+        self.annotations = Annotations(store)
+        self.generations = Generations(store)

@@ -16,11 +16,22 @@ import msgspec
 from evensplit.errors import QueryFailed
 from evensplit.storage.base import Watermark
 from evensplit.storage.embedded.feed import Feed
-from evensplit.storage.embedded.tail import PROPERTIES, ROWS, SMALL, SUSPECT, Marks, Row, Tail, readable, unreadable
+from evensplit.storage.embedded.tail import (
+    FOLLOWS,
+    PROPERTIES,
+    ROWS,
+    SMALL,
+    SUSPECT,
+    Marks,
+    Row,
+    Tail,
+    readable,
+    unreadable,
+)
 
 log = logging.getLogger(__name__)
 
-FORMAT = "1"
+FORMAT = "2"
 CHUNK = 50_000  # rows copied by one transaction
 SETTLE_AFTER = 200_000  # rows copied before they are put in order
 NEVER = r"\b\B"  # a pattern that nothing matches
@@ -29,10 +40,13 @@ COLUMNS = {
     "ab_assignments": "id BIGINT, user_id VARCHAR, test_id BIGINT, variant_id BIGINT, assigned_at TIMESTAMP",
     "ab_metrics": "id BIGINT, test_id BIGINT, variant_id BIGINT, metric_name VARCHAR, value DOUBLE, "
     "created_at TIMESTAMP, user_id VARCHAR",
-    "es_links": "id BIGINT, anonymous_id VARCHAR, user_id VARCHAR, linked_at TIMESTAMP",
+    "es_identity": "id BIGINT, kind VARCHAR, subject VARCHAR, object VARCHAR, value VARCHAR, text VARCHAR, "
+    "number DOUBLE, stated_at VARCHAR",
     "ab_tests": "id BIGINT, test_name VARCHAR, description VARCHAR, created_at TIMESTAMP",
     "ab_variants": "id BIGINT, test_id BIGINT, variant_name VARCHAR, description VARCHAR, weight DOUBLE, "
     "created_at TIMESTAMP",
+    "es_cohorts": "id BIGINT, name VARCHAR, definition VARCHAR",
+    "es_cohort_users": "cohort VARCHAR, part BIGINT, user_id VARCHAR",
     # of the copy itself
     "copy_state": "state VARCHAR",
     "copy_marks": "mark VARCHAR PRIMARY KEY",
@@ -264,7 +278,8 @@ class Columns:
         reached = len(tombstones) < limit
         self._tombstones = there.tombstones if reached else tombstones[-1][0]
         for table in SMALL:
-            if there.generations.get(f"generation_{table}") != self._generations.get(f"generation_{table}"):
+            name = f"generation_{FOLLOWS.get(table, table)}"
+            if there.generations.get(name) != self._generations.get(name):
                 self._con.execute(f"DELETE FROM {table}")
                 self._insert(table, self._tail.small(table))
         self._generations = there.generations

@@ -17,6 +17,13 @@ LARGEST_CHUNK = 512  # rows of one INSERT; larger ones were no faster
 REJECTS_KEPT = 10_000  # whole, per reason
 DUPLICATES_KEPT = 100  # whole, per group; the counts are exact
 DAY_MS = 86_400_000
+MOST_STATED = 50_000  # links that the writer remembers: looking one up takes as long as writing an event
+
+# A link that was stated before, as of then or earlier, is not stated again: most events of a known user name both ids.
+LINK = """INSERT INTO es_identity (kind, subject, object, stated_at) SELECT 'link', ?1, ?2, ?3 WHERE NOT EXISTS (
+    SELECT 1 FROM es_identity WHERE kind = 'link' AND subject = ?1 AND object = ?2 AND stated_at <= ?3
+        AND id > (SELECT coalesce(max(id), 0) FROM es_identity WHERE kind = 'unlink' AND subject = ?1)
+)"""
 
 
 class Group(NamedTuple):
@@ -52,6 +59,7 @@ class Writer:
         self._ids = MessageIds(con)
         self._forgotten = 0
         self._rejects_since_trim = 0
+        self._stated: dict[tuple[str, str], str] = {}  # links known to stand in the record, and since when
 
     def apply(self, group: Group) -> Outcome:
         """Commit the group, synced to disk."""
@@ -64,6 +72,7 @@ class Writer:
             if con.in_transaction:
                 con.execute("ROLLBACK")
             self._ids.rollback()
+            self._stated.clear()
             return Outcome(group.seq, f"{type(error).__name__}: {error}", 0, [], [])
         self._ids.commit()
         return Outcome(group.seq, "", first_id, duplicates, results)
@@ -105,12 +114,7 @@ class Writer:
             first = last - len(values) // EVENT_COLUMNS + 1
             self._arrived(now // 1000, first, last)
         if group.links:
-            self._con.executemany(
-                "INSERT INTO es_links (anonymous_id, user_id, linked_at) VALUES (?, ?, ?) "
-                "ON CONFLICT (anonymous_id, user_id) DO UPDATE SET linked_at = excluded.linked_at "
-                "WHERE excluded.linked_at < linked_at",
-                group.links,
-            )
+            self._link(group.links)
         results = [self._operation(kind, rows) for kind, rows in group.operations]
         if rejects or len(duplicates) > DUPLICATES_KEPT:
             self._note_rejects(rejects, len(duplicates) - DUPLICATES_KEPT, now)
@@ -120,6 +124,18 @@ class Writer:
             (json.dumps([self._mark, group.seq, duplicates]),),
         )
         return first, duplicates, results
+
+    def _link(self, links: list[tuple[str, str, str]]) -> None:
+        """State the links that were not stated before, as of then or earlier."""
+        stated, new = self._stated, {}
+        for anonymous_id, user_id, at in links:
+            pair = (anonymous_id, user_id)
+            known = stated.get(pair)
+            if known is None or at < known:
+                stated[pair] = new[pair] = at
+        self._con.executemany(LINK, [(*pair, at) for pair, at in new.items()])
+        if len(stated) > MOST_STATED:
+            stated.clear()
 
     def _insert_events(self, values: list[str | None]) -> int:
         """Multi-row INSERTs in power-of-two chunks, so that few statements are ever prepared; the last id."""
@@ -162,6 +178,8 @@ class Writer:
         """(sql, parameters) each; the rows returned, the last row id and the row count of each."""
         done = []
         for sql, parameters in rows:
+            if "es_identity" in str(sql):  # it may undo a link
+                self._stated.clear()
             cursor = self._con.execute(sql, parameters)  # type: ignore[arg-type]
             found = cursor.fetchall() if cursor.description else []
             done.append((found, cursor.lastrowid or 0, cursor.rowcount))

@@ -11,7 +11,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeAlias, cast
@@ -41,23 +41,39 @@ VIEWS = {
     "ab_variants": "SELECT id, test_id, variant_name, description, weight, created_at FROM {main}.ab_variants",
     "ab_assignments": "SELECT id, user_id, test_id, variant_id, assigned_at FROM {main}.ab_assignments",
     "ab_metrics": "SELECT id, test_id, variant_id, metric_name, value, created_at, user_id FROM {main}.ab_metrics",
-    "persons": "SELECT user_id AS id, min(created_at) AS first_seen, max(created_at) AS last_seen, "
-    "count(*) AS events FROM {main}.events WHERE user_id IS NOT NULL GROUP BY user_id",
+}
+# The same, made of who is who: `linked` holds every id that stands for another.
+PERSONS = {
+    "person_ids": "SELECT seen.id AS id, coalesce(linked.person, seen.id) AS person "
+    "FROM (SELECT user_id AS id FROM {main}.events WHERE user_id IS NOT NULL UNION SELECT id FROM temp.linked) AS seen "
+    "LEFT JOIN temp.linked AS linked ON linked.id = seen.id",
+    "persons": "SELECT coalesce(linked.person, seen.id) AS id, min(seen.first_seen) AS first_seen, "
+    "max(seen.last_seen) AS last_seen, sum(seen.events)::BIGINT AS events FROM (SELECT user_id AS id, "
+    "min(created_at) AS first_seen, max(created_at) AS last_seen, count(*) AS events "
+    "FROM {main}.events WHERE user_id IS NOT NULL GROUP BY user_id) AS seen "
+    "LEFT JOIN temp.linked AS linked ON linked.id = seen.id GROUP BY 1",
 }
 
 log = logging.getLogger(__name__)
 
 Scalar: TypeAlias = str | int | float | bool | None
+People: TypeAlias = tuple[str, Sequence[object]]  # SQL and the values of its `?`
 Judge: TypeAlias = Callable[[str], None]  # given the parse tree as JSON; raises where the statement may not run
 Connect: TypeAlias = Callable[[], duckdb.DuckDBPyConnection]
 
 
+NOBODY: People = ("SELECT NULL::VARCHAR AS id, NULL::VARCHAR AS person WHERE FALSE", ())
+
+
 class Question(msgspec.Struct, frozen=True):
-    """A statement, the values of its `?`, and how many rows are wanted at most."""
+    """A statement, the values of its `?`, and how many rows are wanted at most.
+
+    `people` gives rows (id, person) over the copy: every id that stands for another, and whom for."""
 
     sql: str
     parameters: list[Scalar | list[Scalar]] = []
     limit: int = 10_000
+    people: People = NOBODY
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -109,7 +125,7 @@ class Questions:
                     sql = _bare(question.sql)
                     (tree,) = _one(con.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]))
                     judge(str(tree))
-                    _wall(con)
+                    _wall(con, question.people if "person" in sql.lower() else None)
                     return _run(con, sql, question)
                 except duckdb.InterruptException:
                     raise watch.reason() from None
@@ -159,11 +175,15 @@ def _bare(sql: str) -> str:
     return text[:end].decode()
 
 
-def _wall(con: duckdb.DuckDBPyConnection) -> None:
-    """Give plain names to the views only, then let nothing be written any more."""
+def _wall(con: duckdb.DuckDBPyConnection, people: People | None) -> None:
+    """Give plain names to the views only, then let nothing be written any more.
+
+    Who is who is worked out for statements that name it: it takes a moment, and its values have to be bound."""
     (catalog,) = _one(con.execute("SELECT current_database()"))
     main = '"' + str(catalog).replace('"', '""') + '".main'
-    for name, body in VIEWS.items():
+    if people is not None:
+        con.execute(f"CREATE TEMP TABLE linked AS {people[0]}", list(people[1]))
+    for name, body in (VIEWS if people is None else VIEWS | PERSONS).items():
         con.execute(f"CREATE TEMP VIEW {name} AS {body.format(main=main)}")
     con.execute("BEGIN TRANSACTION READ ONLY")
 

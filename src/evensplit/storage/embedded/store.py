@@ -31,6 +31,7 @@ from evensplit.storage.embedded.tail import Row, Tail
 from evensplit.storage.embedded.writer import Settings, WriterClient
 
 COPY = "analytics.duckdb"
+EVENTS_AT = "events_at"  # in es_state: where events are kept, if not here
 FOLLOW_EVERY = 1.0  # seconds between looks at the record
 FOLLOW_ROWS = 20_000  # rows copied by one background step, so that capture keeps the processor
 PRUNE_AFTER = 10_000  # tombstones applied before they are taken away
@@ -51,6 +52,7 @@ class Options(msgspec.Struct, frozen=True):
     memory: str = ""
     threads: int = 0
     follow: bool = True  # keep the copy near the record in the background; a report brings it up to date in any case
+    columns: bool = True  # else there are none, and reports are not asked here: events are kept elsewhere
 
 
 class EmbeddedStore:
@@ -104,9 +106,10 @@ class EmbeddedStore:
         await self._writer.ask("statements", [started])
         self._reader = open_reader(self._record)
         self._rows = Tail(self._record)
-        self._opening = asyncio.create_task(self._open_columns())
-        if self._options.follow:
-            self._following = asyncio.create_task(self._follow())
+        if self._options.columns:
+            self._opening = asyncio.create_task(self._open_columns())
+            if self._options.follow:
+                self._following = asyncio.create_task(self._follow())
 
     async def _open_columns(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._syncing, self._load_columns)

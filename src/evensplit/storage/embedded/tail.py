@@ -21,13 +21,17 @@ ROWS = {
         FROM ab_assignments""",
     "ab_metrics": """SELECT id, test_id, variant_id, CAST(metric_name AS TEXT), CAST(value AS REAL),
         CAST(created_at AS TEXT), user_id FROM ab_metrics LEFT JOIN es_metric_users ON metric_id = id""",
-    "es_links": "SELECT id, anonymous_id, user_id, linked_at FROM es_links",
+    "es_identity": "SELECT id, kind, subject, object, value, text, number, stated_at FROM es_identity",
 }
 SMALL = {
     "ab_tests": "SELECT id, test_name, description, CAST(created_at AS TEXT) FROM ab_tests",
     "ab_variants": """SELECT id, test_id, variant_name, description, weight, CAST(created_at AS TEXT)
         FROM ab_variants""",
+    "es_cohorts": "SELECT id, name, definition FROM es_cohorts",
+    "es_cohort_users": "SELECT cohort, part, user_id FROM es_cohort_users",
 }
+# Whose generation moves when a small table has changed: its own, unless it says otherwise here.
+FOLLOWS = {"es_cohort_users": "es_cohorts"}
 READ = 32  # rows read at first: they may have 64 KiB each
 CHUNK = 8_192  # rows read at a time where they are small
 MOST_TEXT = 2 << 20  # characters of properties in one step

@@ -3,10 +3,18 @@
 from evensplit.query.dialect.base import Dialect, Forms
 from evensplit.query.dialect.duckdb.aggregates import DuckdbAggregates
 from evensplit.query.dialect.duckdb.asks import DuckdbAsks
+from evensplit.query.dialect.duckdb.sequences import DuckdbSequences
 from evensplit.query.dialect.duckdb.times import DuckdbTimes
 from evensplit.query.dialect.duckdb.values import DuckdbValues
 
 
 def dialect(forms: Forms) -> Dialect:
     """DuckDB's, for properties of those forms."""
-    return Dialect(DuckdbTimes(), DuckdbValues(forms), DuckdbAggregates(), DuckdbAsks())
+    return Dialect(
+        DuckdbTimes(),
+        DuckdbValues(forms),
+        DuckdbAggregates(),
+        DuckdbAsks(),
+        DuckdbValues({}),
+        DuckdbSequences(),
+    )

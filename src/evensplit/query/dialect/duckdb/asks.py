@@ -1,6 +1,6 @@
 """Whole questions in DuckDB's SQL that have nothing in common with another engine's."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from evensplit.query.conditions import Property
 from evensplit.query.dialect.duckdb.values import NUMBERS, TEXTS, extracted, mixed_number, nested_text, number_text
@@ -16,16 +16,28 @@ JSON_TEXT = (
     f"ELSE {number_text('value::DOUBLE')} END"
 )
 
+PERSONS = (
+    "WITH stated AS MATERIALIZED (SELECT id, kind, subject, object, stated_at FROM es_identity "
+    "WHERE kind <> 'trait' AND id <= ?), "
+    "merged AS MATERIALIZED (SELECT subject AS id, arg_max(object, id) AS person "
+    "FROM stated WHERE kind = 'merge' GROUP BY subject), "
+    "cut AS (SELECT subject, max(id) AS up_to FROM stated WHERE kind = 'unlink' GROUP BY subject), "
+    "alive AS MATERIALIZED (SELECT l.subject, l.object, l.stated_at FROM stated AS l "
+    "LEFT JOIN cut ON cut.subject = l.subject WHERE l.kind = 'link' AND (up_to IS NULL OR l.id > up_to)), "
+    "users AS (SELECT object AS id FROM alive UNION ALL SELECT id FROM merged), "
+    "owned AS (SELECT subject AS id, arg_min(object, (stated_at, object)) AS owner FROM alive "
+    "WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = alive.subject) GROUP BY subject) "
+    "SELECT owned.id AS id, coalesce(merged.person, owned.owner) AS person "
+    "FROM owned LEFT JOIN merged ON merged.id = owned.owner "
+    "UNION ALL SELECT id, person FROM merged WHERE person <> id"
+)
+
 
 class DuckdbAsks:
     """Implements `dialect.base.Asks`."""
 
     def persons(self, links: int) -> Fragment:
-        return Fragment(
-            "SELECT anonymous_id AS id, first(user_id ORDER BY linked_at, user_id) AS person "
-            "FROM es_links WHERE id <= ? GROUP BY anonymous_id",
-            (links,),
-        )
+        return Fragment(PERSONS, (links,))
 
     def kinds(self, event_type: str | None, paths: Sequence[Property], after: int, up_to: int) -> Fragment:
         columns = [
@@ -44,19 +56,27 @@ class DuckdbAsks:
             _among(event_type, Fragment("id > ? AND id <= ?", (after, up_to))),
         )
 
-    def sound_patterns(self, patterns: Iterable[str]) -> Fragment:
-        # A constant pattern is compiled before TRY can catch its error; one from a row is not.
-        return Fragment(
-            "SELECT pattern, TRY(regexp_matches('', pattern)) IS NOT NULL "
-            "FROM (SELECT unnest(?::VARCHAR[]) AS pattern)",
-            (list(patterns),),
-        )
+    def tried(self, patterns: Sequence[str]) -> Fragment:
+        return fill("SELECT regexp_matches('', v) FROM ({})", self.listed(patterns))
+
+    def listed(self, texts: Sequence[str | None]) -> Fragment:
+        return Fragment("SELECT unnest(?::VARCHAR[]) AS v", (list(texts),))
+
+    def counted(self, count: int) -> Fragment:
+        return Fragment("SELECT unnest(range(?)) AS n", (count,))
 
     def newest(self, event_type: str | None, up_to: int, most: int) -> Fragment:
         return fill(
             "SELECT count(*), coalesce(min(id), 0) FROM (SELECT id FROM events WHERE {} ORDER BY id DESC LIMIT {})",
             _among(event_type, Fragment("id <= ?", (up_to,))),
             Fragment("?", (most,)),
+        )
+
+    def names(self, after: int, up_to: int) -> Fragment:
+        return Fragment(
+            "SELECT DISTINCT name FROM (SELECT unnest(variant_keys(props)) AS name "
+            "FROM events WHERE id > ? AND id <= ? AND props IS NOT NULL) AS keys",
+            (after, up_to),
         )
 
     def property_uses(self, event_type: str | None, low: int, high: int, frequent: int) -> Fragment:

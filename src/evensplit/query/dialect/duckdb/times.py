@@ -25,6 +25,12 @@ class DuckdbTimes:
     def as_ms(self) -> Fragment:
         return Fragment("epoch_ms(created_at)")
 
+    def given(self, text: str) -> Fragment:
+        return Fragment("CAST(? AS TIMESTAMP)", (text,))
+
+    def later(self, column: str, microseconds: int) -> Fragment:
+        return Fragment(f"{column} + to_microseconds(?)", (microseconds,))
+
     def shown(self, column: str) -> str:
         return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%gZ')"
 

@@ -8,8 +8,8 @@ without a look at their types; only mixed ones are looked at row by row.
 from collections.abc import Sequence
 from typing import Literal
 
-from evensplit.query.conditions import Field, Property, Source
-from evensplit.query.dialect.base import MIXED, TEXT, Form, Forms
+from evensplit.query.conditions import Cohort, Field, Property, Source, Trait
+from evensplit.query.dialect.base import MIXED, TEXT, Form, Forms, personal_text
 from evensplit.query.fragment import Fragment, fill, join
 from evensplit.query.values import number_of
 
@@ -27,14 +27,18 @@ class DuckdbValues:
     def text(self, of: Source) -> Fragment:
         if isinstance(of, Field):
             return Fragment(TIME_TEXT if of.name == "created_at" else of.name)
+        if isinstance(of, Trait | Cohort):
+            return personal_text(of)
         kind = self._form(of).kind
         if kind == "text":
             return fill("{}::VARCHAR", extracted(of))
         return fill(number_text("{}"), _number(of)) if kind == "number" else _mixed_text(of)
 
     def number(self, of: Source) -> Fragment:
+        if isinstance(of, Trait):
+            return Fragment(f"{of.column}_number")
         kind = self._form(of).kind
-        if isinstance(of, Field) or kind == "text":
+        if not isinstance(of, Property) or kind == "text":
             return Fragment("NULL::DOUBLE")
         return _number(of) if kind == "number" else mixed_number(of)
 
@@ -65,8 +69,11 @@ class DuckdbValues:
     def matches(self, text: Fragment, pattern: str) -> Fragment:
         return fill("regexp_matches({}, {})", text, _bound(pattern))
 
+    def handed_on(self, looked_at: Sequence[Source], table: str) -> Fragment:
+        return Fragment(f"{table}.*")
+
     def _form(self, of: Source) -> Form:
-        return TEXT if isinstance(of, Field) else self._forms.get(of, MIXED)
+        return self._forms.get(of, MIXED) if isinstance(of, Property) else TEXT
 
 
 def extracted(of: Property) -> Fragment:

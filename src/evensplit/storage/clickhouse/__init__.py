@@ -1,0 +1,1 @@
+"""The event store on ClickHouse. Everything that names clickhouse_connect is here; the questions are not (`query`)."""

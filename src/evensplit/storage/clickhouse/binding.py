@@ -1,0 +1,109 @@
+"""How a question travels to ClickHouse: its values as typed parameters, and the settings under which it is meant.
+
+Not here: connections (`store`), and what is asked (`query`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+# Without these a statement that DuckDB understands means something else here, or does not run.
+SETTINGS: Mapping[str, str | int] = {
+    "join_use_nulls": 1,  # an outer join without a partner gives NULL
+    "cast_keep_nullable": 1,  # x::DOUBLE of NULL is NULL
+    "aggregate_functions_null_for_empty": 1,  # min, max and sum of nothing are NULL
+    "enable_materialized_cte": 1,
+    "prefer_column_name_to_alias": 1,  # in `SELECT b // 2 AS b` the right one is the column
+}
+QUOTES = "'\"`"
+
+
+class Name(msgspec.Struct, frozen=True):
+    """A value that stands where a name stands, as a key in `props.?`; no text of it becomes part of the statement."""
+
+    text: str
+
+
+def bound(sql: str, values: Sequence[object]) -> tuple[str, dict[str, object]]:
+    """The statement with `{p0:Type}` for each `?` outside of quotes, and the parameters by name.
+
+    Raises ValueError where there are more marks than values or the other way round."""
+    parts: list[str] = []
+    parameters: dict[str, object] = {}
+    left = iter(values)
+    last = 0
+    for at in _marks(sql):
+        name = f"p{len(parameters)}"
+        try:
+            kind, value = _typed(next(left))
+        except StopIteration:
+            raise ValueError(f"the statement has more marks than the {len(values)} values") from None
+        parts += (sql[last:at], f"{{{name}:{kind}}}")
+        parameters[name] = value
+        last = at + 1
+    if len(parameters) < len(values):
+        raise ValueError(f"the statement has {len(parameters)} marks for {len(values)} values")
+    return "".join((*parts, sql[last:])), parameters
+
+
+def _marks(sql: str) -> Iterator[int]:
+    """The positions of the question marks that stand for values."""
+    quote = ""
+    escaped = False
+    for at, character in enumerate(sql):
+        if escaped:
+            escaped = False
+        elif quote:
+            escaped = character == "\\"
+            quote = "" if character == quote else quote
+        elif character in QUOTES:
+            quote = character
+        elif character == "?":
+            yield at
+
+
+def _typed(value: object) -> tuple[str, object]:
+    """The type of a parameter, and the value as the driver sends it."""
+    if value is None:
+        return "Nullable(String)", None
+    if isinstance(value, Name):
+        return "Identifier", value.text
+    if isinstance(value, bool):
+        return "Bool", value
+    if isinstance(value, int):
+        return _whole(value), value
+    if isinstance(value, float):
+        return "Float64", value
+    if isinstance(value, datetime):
+        return _instant(value)
+    if isinstance(value, list | tuple):
+        return f"Array({_element(value)})", list(value)
+    if isinstance(value, str):
+        return "String", value
+    raise TypeError(f"no parameter can be made of {type(value).__name__}")
+
+
+def _whole(value: int) -> str:
+    if -(2**63) <= value < 2**63:
+        return "Int64"
+    return "UInt64" if 0 <= value < 2**64 else "Int128" if -(2**127) <= value < 2**127 else "Int256"
+
+
+def _instant(value: datetime) -> tuple[str, object]:
+    utc = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    digits = 6 if utc.microsecond % 1000 else 3
+    text = utc.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return f"DateTime64({digits}, 'UTC')", text[: len(text) - 6 + digits]
+
+
+def _element(values: Sequence[object]) -> str:
+    """The type that holds every element; of nothing, texts."""
+    there = [value for value in values if value is not None]
+    kinds = {_typed(value)[0] for value in there} or {"String"}
+    if len(kinds) > 1 and kinds <= {"Int64", "UInt64", "Int128", "Int256"}:
+        kinds = {"Int256"}
+    if len(kinds) > 1:
+        raise TypeError(f"a list of {', '.join(sorted(kinds))} has no one type")
+    (kind,) = kinds
+    return kind if len(there) == len(values) and there else f"Nullable({kind})"
