@@ -11,7 +11,7 @@ import msgspec
 
 from evensplit.query.as_of import AsOf
 from evensplit.query.conditions import Property
-from evensplit.query.dialect import MIXED, TEXT, Form, Forms, speak
+from evensplit.query.dialect import ABSENT, MIXED, TEXT, Form, Forms, speak
 from evensplit.query.reading import Reading
 
 MOST_KEPT = 10_000
@@ -32,6 +32,8 @@ class Kinds(msgspec.Struct, frozen=True):
     @property
     def form(self) -> Form:
         """The narrowest form that covers them."""
+        if not (self.numbers or self.texts or self.nested):
+            return ABSENT
         if self.nested or (self.numbers and self.texts):
             return MIXED
         return Form("number", _exponent(self.least, self.greatest)) if self.numbers else TEXT

@@ -7,7 +7,7 @@ import msgspec
 
 from evensplit.model.report.sessions import Lines, Top, TopValue, Totals
 from evensplit.query.plan.sessions import SessionsPlan, TopPlan
-from evensplit.query.sql.sessions import ACTIVE, PERSONS, TOP, TOTALS
+from evensplit.query.sql.sessions import ACTIVE, BLANK, PERSONS, TOP, TOTALS
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -56,7 +56,13 @@ def lines(rows: Sequence[Row], planned: SessionsPlan) -> Lines:
 
 def tops(rows: Sequence[Row], planned: SessionsPlan) -> dict[Top, list[TopValue]]:
     """The lists, each in its order; ties by text, not set last."""
-    return {top.top: _list([row for row in rows if row.part == TOP + n], top) for n, top in enumerate(planned.tops)}
+    (blank,) = (row for row in rows if row.part == BLANK) if planned.tops else (None,)
+    # In a list whose properties no event has, every session stands under "not set".
+    unset = [blank] if blank is not None and blank.sessions else []
+    return {
+        top.top: _list([row for row in rows if row.part == TOP + n] or ([] if top.top == "pages" else unset), top)
+        for n, top in enumerate(planned.tops)
+    }
 
 
 def _list(rows: Sequence[Row], top: TopPlan) -> list[TopValue]:

@@ -14,15 +14,16 @@ from evensplit.query.fragment import Fragment
 
 
 class Form(msgspec.Struct, frozen=True):
-    """What a property's values are, among the rows asked about: texts and booleans only, numbers only, or anything.
+    """What a property's values are, among the rows asked about: none at all, texts and booleans only, numbers only, or
+    anything.
 
     `exponent`: all numbers times 2 to that power are whole, and below 2^95."""
 
-    kind: Literal["text", "number", "mixed"]
+    kind: Literal["absent", "text", "number", "mixed"]
     exponent: int | None = None
 
 
-TEXT, MIXED = Form("text"), Form("mixed")
+ABSENT, TEXT, MIXED = Form("absent"), Form("text"), Form("mixed")
 Forms: TypeAlias = Mapping[Property, Form]
 
 

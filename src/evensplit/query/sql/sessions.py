@@ -22,7 +22,8 @@ from evensplit.query.plan.sessions import OF_PAGES, CellPlan, SessionsPlan, TopP
 from evensplit.query.sql import scan
 
 GAP = 30 * 60_000  # milliseconds of inactivity that are still one session
-TOTALS, PERSONS, ACTIVE, TOP = 0, 1, 2, 3  # parts; lists are TOP, TOP + 1, ... in the order of the plan
+# Parts: lists are TOP, TOP + 1, ... in the order of the plan; BLANK is a list whose properties no event has.
+TOTALS, PERSONS, ACTIVE, BLANK, TOP = 0, 1, 2, 3, 4
 NOTHING = "nullif('', '')"  # a text that is not set, in every engine a text
 SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
 
@@ -38,16 +39,20 @@ class Question(msgspec.Struct, frozen=True):
 def sessions_sql(question: Question, dialect: Dialect) -> Fragment:
     """The statement with its values."""
     tops, once = question.plan.tops, dialect.aggregates.once
-    lists = [top for top in tops if top.top != "pages"]
+    listed = [n for n, top in enumerate(tops) if top.top != "pages" and not question.occurring.isdisjoint(top.of)]
+    lists = [tops[n] for n in listed]
     steps = [
         fill(f"spans AS {once} ({{}})", _spans(question, dialect, lists)),
         Fragment(f"visits AS {once} ({_visits(lists)})"),
         fill("who AS ({})", _who(question, dialect)),
     ]
     parts = [Fragment(_totals(dialect)), Fragment(_persons()), Fragment(_active())]
+    if tops:
+        kept = f"{once} " if lists else ""
+        steps.append(fill(f"stays AS {kept}({{}})", _stays(question, dialect, lists)))
+        parts.append(Fragment(_blank()))
     if lists:
-        steps.append(fill("stays AS ({})", _stays(question, dialect, lists)))
-        parts.append(fill(_ranked(_listed(tops), "sessions"), _limit(question)))
+        parts.append(fill(_ranked(_listed(listed), "sessions"), _limit(question)))
     parts += [fill(_ranked("{}", "views"), _pages(question, dialect, n), _limit(question)) for n in _at(tops, "pages")]
     return fill("WITH {} {}", join(", ", steps), join(" UNION ALL ", parts))
 
@@ -137,9 +142,9 @@ def _spans(question: Question, dialect: Dialect, tops: Sequence[TopPlan]) -> Fra
     values = "".join(f", {_end(top)}(c{n}, (t, id)) AS c{n}_" for n, top in enumerate(tops))
     counted = f"count(*) AS events, sum(view) AS views, min(t) AS first, max(t) AS last{values}"
     return fill(
-        f"SELECT s, {NOTHING} AS o, 0 AS n, b, min(person) AS p, {counted} "
+        f"SELECT s, {NOTHING} AS o, 0 AS n, b, min(person) AS p, max(person) AS q, {counted} "
         f"FROM ({{}}) AS seen WHERE s IS NOT NULL GROUP BY s, b UNION ALL "
-        f"SELECT {NOTHING} AS s, person AS o, n, b, person AS p, {counted} "
+        f"SELECT {NOTHING} AS s, person AS o, n, b, person AS p, person AS q, {counted} "
         f"FROM ({{}}) AS numbered GROUP BY person, n, b",
         seen,
         numbered(unseated, handed),
@@ -149,7 +154,7 @@ def _spans(question: Question, dialect: Dialect, tops: Sequence[TopPlan]) -> Fra
 def _visits(tops: Sequence[TopPlan]) -> str:
     values = "".join(f", {_end(top)}(c{n}_, b) AS c{n}" for n, top in enumerate(tops))
     return (
-        "SELECT s, o, n, min(p) AS whose, sum(events) AS happened, sum(views) AS viewed, "
+        "SELECT s, o, n, min(p) AS whose, max(q) AS other, sum(events) AS happened, sum(views) AS viewed, "
         f"max(last) - min(first) AS lasted{values} FROM spans GROUP BY s, o, n"
     )
 
@@ -157,11 +162,13 @@ def _visits(tops: Sequence[TopPlan]) -> str:
 def _stays(question: Question, dialect: Dialect, tops: Sequence[TopPlan]) -> Fragment:
     """`one` is 1 in one row of each visit, and 0 in those of other persons with the same session_id."""
     values = "".join(f", c{n}" for n in range(len(tops)))
+    shared = "SELECT s FROM visits WHERE s IS NOT NULL AND whose <> other"
     return fill(
-        "SELECT coalesce(m.person, o) AS person, "
-        f"CASE WHEN m.person IS NULL OR m.person = whose THEN 1 ELSE 0 END AS one, viewed{values} FROM visits AS v "
-        "LEFT JOIN (SELECT DISTINCT s, person FROM ({}) AS seen WHERE s IS NOT NULL AND person IS NOT NULL) AS m "
-        "ON m.s = v.s",
+        f"SELECT CASE WHEN s IS NULL THEN o ELSE whose END AS person, 1 AS one, viewed{values} FROM visits "
+        "WHERE s IS NULL OR whose IS NULL OR whose = other UNION ALL "
+        f"SELECT m.person AS person, CASE WHEN m.person = whose THEN 1 ELSE 0 END AS one, viewed{values} "
+        "FROM visits AS v JOIN (SELECT DISTINCT s, person FROM ({}) AS seen "
+        f"WHERE person IS NOT NULL AND s IN ({shared})) AS m ON m.s = v.s WHERE whose <> other",
         _seen(question, dialect, ()),
     )
 
@@ -203,9 +210,15 @@ def _active() -> str:
     )
 
 
-def _listed(tops: Sequence[TopPlan]) -> str:
-    """All lists but that of pages, in one reading of the stays."""
-    parts = [n for n, top in enumerate(tops) if top.top != "pages"]
+def _blank() -> str:
+    return (
+        f"SELECT {BLANK} AS part, NULL AS b, NULL AS v, count(DISTINCT person) AS visitors, sum(one) AS sessions, "
+        "sum(one * viewed) AS views, NULL AS bounces, NULL AS median FROM stays"
+    )
+
+
+def _listed(parts: Sequence[int]) -> str:
+    """Those lists in one reading of the stays, which hold their values in this order."""
     part = " ".join(f"WHEN grouping(c{n}) = 0 THEN {TOP + at}" for n, at in enumerate(parts))
     value = " ".join(f"WHEN grouping(c{n}) = 0 THEN c{n}" for n in range(len(parts)))
     sets = ", ".join(f"(c{n})" for n in range(len(parts)))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from evensplit.query.conditions import Cohort, Field, Property, Source, Trait
-from evensplit.query.dialect.base import MIXED, TEXT, Form, Forms, personal_text
+from evensplit.query.dialect.base import ABSENT, MIXED, TEXT, Form, Forms, personal_text
 from evensplit.query.fragment import Fragment, fill, join
 from evensplit.query.values import number_of
 from evensplit.storage.clickhouse.binding import Name
@@ -94,7 +94,8 @@ class ClickhouseValues:
         return fill("match({}, {})", text, Fragment("?", (re2(pattern),)))
 
     def _form(self, of: Source) -> Form:
-        return self._forms.get(of, MIXED) if isinstance(of, Property) else TEXT
+        form = self._forms.get(of, MIXED) if isinstance(of, Property) else TEXT
+        return TEXT if form == ABSENT else form  # a key that no row has costs nothing to read
 
 
 def in_props(of: Property) -> bool:

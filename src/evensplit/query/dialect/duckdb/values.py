@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from evensplit.query.conditions import Cohort, Field, Property, Source, Trait
-from evensplit.query.dialect.base import MIXED, TEXT, Form, Forms, personal_text
+from evensplit.query.dialect.base import ABSENT, MIXED, TEXT, Form, Forms, personal_text
 from evensplit.query.fragment import Fragment, fill, join
 from evensplit.query.values import number_of
 
@@ -30,6 +30,8 @@ class DuckdbValues:
         if isinstance(of, Trait | Cohort):
             return personal_text(of)
         kind = self._form(of).kind
+        if kind == "absent":  # a key that no row has is the dearest to read: seconds where others take milliseconds
+            return Fragment("NULL::VARCHAR")
         if kind == "text":
             return fill("{}::VARCHAR", extracted(of))
         return fill(number_text("{}"), _number(of)) if kind == "number" else _mixed_text(of)
@@ -38,7 +40,7 @@ class DuckdbValues:
         if isinstance(of, Trait):
             return Fragment(f"{of.column}_number")
         kind = self._form(of).kind
-        if not isinstance(of, Property) or kind == "text":
+        if not isinstance(of, Property) or kind in ("absent", "text"):
             return Fragment("NULL::DOUBLE")
         return _number(of) if kind == "number" else mixed_number(of)
 
@@ -46,7 +48,8 @@ class DuckdbValues:
         return self._form(of).exponent
 
     def is_set(self, of: Source) -> Fragment:
-        value = fill("{}::VARCHAR", extracted(of)) if isinstance(of, Property) else self.text(of)
+        there = isinstance(of, Property) and self._form(of) != ABSENT
+        value = fill("{}::VARCHAR", extracted(of)) if there and isinstance(of, Property) else self.text(of)
         return fill("{} IS NOT NULL", value)
 
     def one_of(self, of: Source, texts: Sequence[str]) -> Fragment:
