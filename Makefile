@@ -27,9 +27,14 @@ demo: $(RUN_STAMP)
 	@exec $(BIN)/evensplit demo $(ARGS)
 
 # Unit tests first, then the documents, then whole servers.
+# Reports against slow, obvious counts: more examples than the run before has time for.
+ORACLES = $(wildcard tests/unit/query/test_*_oracle.py tests/unit/query/test_*_oracles.py) \
+	tests/unit/query/test_identity.py tests/unit/query/test_cohorts.py tests/unit/query/test_trend_persons.py
+
 test: $(DEV_STAMP)
 	$(BIN)/pytest $(or $(ARGS),-n 2 -m "not clickhouse" tests/unit tests/docs)
 	$(if $(ARGS),,$(BIN)/pytest -n 2 -m clickhouse tests/unit)
+	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=20 $(BIN)/pytest -n 2 -m "not clickhouse" $(ORACLES))
 	$(if $(ARGS),,$(BIN)/pytest tests/system)
 
 check: $(DEV_STAMP)

@@ -76,6 +76,7 @@ def test_windows(window: str, seconds: int) -> None:
         ({"steps": []}, "invalid_steps"),
         ({"steps": ["a"] * 21}, "invalid_steps"),
         ({"steps": ["a"] * 40}, "invalid_steps"),
+        ({"steps": ["a"] * 9, "order": "any"}, "invalid_steps"),
         ({"steps": [""]}, "invalid_event_type"),
         ({"steps": ["a"], "view": "time_to_convert"}, "invalid_steps"),
         ({"steps": [{"event_type": "a", "filters": [{}]}]}, "invalid_filter"),
