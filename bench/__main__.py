@@ -193,7 +193,9 @@ def main() -> None:
         text = page(lines, chosen.quick, Path(folder), time.monotonic() - start)
     print(text)
     if not chosen.no_file:
-        RESULTS.write_text(text)
+        # What other commands of this folder measured stands below the first heading of its own, and stays.
+        _, heading, others = RESULTS.read_text().partition("\n## ") if RESULTS.exists() else ("", "", "")
+        RESULTS.write_text(text + heading + others)
 
 
 if __name__ == "__main__":
