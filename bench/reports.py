@@ -82,23 +82,29 @@ async def measure(
     return [mine.median if ours is not None else 0.0, theirs.median]
 
 
+async def both(store: Reading, engine: str) -> dict[str, list[float]]:
+    """Every question, asked of ours and by hand."""
+
+    async def ours(asked: str) -> object:
+        return await ask(store, asked)
+
+    async def by_hand(sql: str) -> object:
+        return await store.query(sql, [])
+
+    found = {}
+    for question in QUESTIONS:
+        told(f"{engine}: {question.name}")
+        statements = question.duckdb if engine == "DuckDB" else question.clickhouse
+        found[question.name] = await measure(question, statements, ours, by_hand, REPEATS)
+    return found
+
+
 async def on_duckdb(folder: Path) -> dict[str, list[float]]:
     began = time.perf_counter()
     store = await EmbeddedStore.open(Options(folder, "bench", memory=MEMORY, follow=False))
     try:
         await store.fresh()
-        found = {"ready": [time.perf_counter() - began]}
-
-        async def ours(asked: str) -> object:
-            return await ask(store, asked)
-
-        async def by_hand(sql: str) -> object:
-            return await store.query(sql, [])
-
-        for question in QUESTIONS:
-            told(f"DuckDB: {question.name}")
-            found[question.name] = await measure(question, question.duckdb, ours, by_hand, REPEATS)
-        return found
+        return {"ready": [time.perf_counter() - began]} | await both(store, "DuckDB")
     finally:
         await store.close()
 
@@ -113,18 +119,7 @@ async def on_clickhouse(folder: Path) -> dict[str, list[float]]:
             while part := rows.fetchmany(BLOCK):
                 await store.append(Batch([value for row in part for value in row]))
         await store.fresh()
-        found = {"ready": [time.perf_counter() - began]}
-
-        async def ours(asked: str) -> object:
-            return await ask(store, asked)
-
-        async def by_hand(sql: str) -> object:
-            return await store.query(sql, [])
-
-        for question in QUESTIONS:
-            told(f"ClickHouse: {question.name}")
-            found[question.name] = await measure(question, question.clickhouse, ours, by_hand, REPEATS)
-        return found
+        return {"ready": [time.perf_counter() - began]} | await both(store, "ClickHouse")
     finally:
         await store.close()
 
