@@ -27,6 +27,7 @@ from evensplit.storage.catalog import Catalog
 from evensplit.storage.embedded.preparation import Preparation
 from evensplit.storage.embedded.store import EVENTS_AT, EmbeddedStore, Options
 from evensplit.web.guard import Keys
+from evensplit.web.live import Live
 from evensplit.web.protocol import Protocol
 from evensplit.web.responses import EXCEPTION_HANDLERS, ASGIApp
 
@@ -50,6 +51,7 @@ class Services:
         self.assigner = Assigner(self.catalog, store)
         self.answers = Answers(self.catalog.generations)
         self.keys = Keys()
+        self.live = Live(store)
         self.read_keys()
 
     def read_keys(self) -> None:
@@ -164,6 +166,7 @@ class _Server(uvicorn.Server):
 
 
 def _stop(server: uvicorn.Server, services: Services) -> None:
+    services.live.stop()
     services.store.hush()  # a question in SQL would hold the stop for as long as it runs
     server.should_exit = True
 

@@ -94,8 +94,8 @@ async def list_events(request: Request[Any, Any, Any], asked: events.EventFilter
     services = request.app.state.services
     page = await events.page(services.store, asked, clock.now_ms())
     rows = {row.id: row for row in await services.store.events_by_id([found.id for found in page.events])}
-    shown = [_event(rows[found.id]) for found in page.events if found.id in rows]
-    return EventPage(shown, page.next_cursor)
+    listed = [shown(rows[found.id]) for found in page.events if found.id in rows]
+    return EventPage(listed, page.next_cursor)
 
 
 @get("/v1/users/{user_id:str}", summary="One user", tags=["Events"])
@@ -153,7 +153,8 @@ async def rejects(
     return Rejects(found, counts, following)
 
 
-def _event(row: StoredEvent) -> Event:
+def shown(row: StoredEvent) -> Event:
+    """As the routes show it."""
     return Event(
         id=row.id,
         event_type=row.event_type,

@@ -1,9 +1,22 @@
 """The routes that Litestar serves. The hot ones are a plain ASGI app in front of it, `capture`."""
 
-from evensplit.api import annotations, cohorts, documents, events, experiments, operation, reports, saved, sql, users
+from evensplit.api import (
+    annotations,
+    cohorts,
+    documents,
+    events,
+    experiments,
+    operation,
+    reports,
+    saved,
+    sql,
+    stream,
+    users,
+)
 
 HANDLERS = [
     *events.HANDLERS,
+    *stream.HANDLERS,
     *users.HANDLERS,
     *cohorts.HANDLERS,
     *experiments.HANDLERS,

@@ -226,6 +226,9 @@ def test_odd_texts_come_back_as_they_were_sent(url: str, directory: Path) -> Non
         assert found["plain"].properties is None and found["plain"].created_at == NOW
         assert await store.query("SELECT id FROM events WHERE user_id = ?", [odd]) == [(1,)]
         assert await store.events_by_id([]) == []
+        assert await store.newest() == 2
+        assert [row.event_type for row in await store.events_between(0, 2)] == [odd, "plain"]
+        assert [row.event_type for row in await store.events_between(1, 5)] == ["plain"]
 
     run(url, directory, work)
 

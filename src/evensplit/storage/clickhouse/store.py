@@ -45,6 +45,7 @@ DUPLICATES_KEPT = 100  # whole, per request; the counts are exact
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _NOTHING_ELSE = Batch()
+_STORED = "SELECT id, event_type, user_id, session_id, properties, toString(created_at) FROM events"
 _EVENTS_AT = "INSERT INTO es_state (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2"
 _COUNT = "INSERT INTO es_reject_counts (reason, count) VALUES ('duplicate', ?1) "
 _COUNT += "ON CONFLICT (reason) DO UPDATE SET count = count + ?1"
@@ -190,10 +191,15 @@ class ClickhouseStore:
 
     async def events_by_id(self, ids: Sequence[int]) -> list[StoredEvent]:
         """Events as they were sent, in no particular order; ids that are gone are left out."""
-        rows = await self.query(
-            "SELECT id, event_type, user_id, session_id, properties, toString(created_at) FROM events WHERE id IN ?",
-            [list(ids) or [0]],
-        )
+        rows = await self.query(f"{_STORED} WHERE id IN ?", [list(ids) or [0]])
+        return [msgspec.convert(row, StoredEvent) for row in rows]
+
+    async def newest(self) -> int:
+        """Of those that this process has stored, or found when it began."""
+        return self._parts.events.last
+
+    async def events_between(self, low: int, high: int) -> list[StoredEvent]:
+        rows = await self.query(f"{_STORED} WHERE id > ? AND id <= ? ORDER BY id", [low, high])
         return [msgspec.convert(row, StoredEvent) for row in rows]
 
     async def erase(self, user_ids: Sequence[str] = (), before: int | None = None) -> int:

@@ -179,10 +179,27 @@ class EmbeddedStore:
         rows = await asyncio.to_thread(self._fetch_events, list(ids))
         return [msgspec.convert(row, StoredEvent) for row in rows]
 
+    async def newest(self) -> int:
+        return await asyncio.to_thread(self._newest)
+
+    async def events_between(self, low: int, high: int) -> list[StoredEvent]:
+        rows = await asyncio.to_thread(self._fetch_between, low, high)
+        return [msgspec.convert(row, StoredEvent) for row in rows]
+
     def _fetch_events(self, ids: list[int]) -> list[Row]:
         assert self._rows is not None
         with self._reading:
             return self._rows.by_id("events", ids)
+
+    def _newest(self) -> int:
+        assert self._rows is not None
+        with self._reading:
+            return self._rows.highest("events")
+
+    def _fetch_between(self, low: int, high: int) -> list[Row]:
+        assert self._rows is not None
+        with self._reading:
+            return self._rows.after("events", low, high, high - low)
 
     def figures(self) -> list[Figure]:
         """What Prometheus is told."""

@@ -72,10 +72,10 @@ class Tail:
     def marks(self) -> Marks:
         found = dict(self._con.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
         generations = self._con.execute("SELECT name, value FROM es_state WHERE name LIKE 'generation%'").fetchall()
-        rows = {name: max(int(found.get(name, 0)), self._highest(name)) for name in ROWS}
+        rows = {name: max(int(found.get(name, 0)), self.highest(name)) for name in ROWS}
         return Marks(rows, int(found.get("es_tombstones", 0)), dict(generations), self._group())
 
-    def _highest(self, table: str) -> int:
+    def highest(self, table: str) -> int:
         """Beyond `sqlite_sequence` where another program has changed an id."""
         return int(self._con.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0])
 
