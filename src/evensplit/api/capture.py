@@ -24,8 +24,8 @@ from evensplit.storage.base import NewMetric
 from evensplit.storage.catalog import Catalog
 from evensplit.web import responses
 from evensplit.web.guard import Hosts, Keys, need_secret
-from evensplit.web.requests import LARGE, Disconnected, read_body
-from evensplit.web.responses import JSON, OPEN, PREFLIGHT, ASGIApp, Headers, Message, Receive, Scope, Send
+from evensplit.web.requests import LARGE, read_body
+from evensplit.web.responses import JSON, OPEN, PREFLIGHT, ASGIApp, Disconnected, Headers, Message, Receive, Scope, Send
 
 EVENTS = "/v1/events"
 METRICS = "/v1/metrics"

@@ -15,6 +15,7 @@ from evensplit.model.report import read
 from evensplit.model.report.persons import MOST_PERSONS, PersonsAnswer, PersonsQuestion
 from evensplit.query.run.cache import Answered, Answers
 from evensplit.query.run.kinds import KINDS, Kind
+from evensplit.web.requests import unless_gone
 
 TAGS = ["Reports"]
 
@@ -56,7 +57,8 @@ def _question(kind: Kind) -> type[msgspec.Struct]:
 async def _answered(request: Request[Any, Any, Any], kind: Kind, report: bytes | str) -> Answered:
     services = request.app.state.services
     answers: Answers = services.answers
-    return await answers.asked(kind, services.store, report, clock.now_ms())
+    asked = answers.asked(kind, services.store, report, clock.now_ms())
+    return await unless_gone(request.receive, asked)
 
 
 HANDLERS = [handler for kind in KINDS for handler in _handlers(kind)]

@@ -1,19 +1,19 @@
 """Reads the body of a request, whole and within a bound, whatever its headers claim. What it means is not for here."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 from evensplit.errors import TooLarge
 from evensplit.ingest.body import MAX_BYTES, decoded
-from evensplit.web.responses import Receive
+from evensplit.web.responses import Disconnected, Receive
+
+T = TypeVar("T")
 
 # From here on reading is worth a thread: the others must not wait for it. A small compressed body may be a large one.
 LARGE = 256 * 1024
 LARGE_COMPRESSED = 16 * 1024
-
-
-class Disconnected(Exception):
-    """The client went away before its request was whole. Nothing is taken, nobody is told."""
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int = MAX_BYTES) -> bytes:
@@ -54,3 +54,26 @@ async def _rest(message: Mapping[str, object], receive: Receive, headers: Mappin
 
 def _too_large(most: int) -> TooLarge:
     return TooLarge(f"the body has more than {most} bytes")
+
+
+async def unless_gone(receive: Callable[[], Awaitable[Any]], work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives, for a request whose body has been read; it is cancelled when the client goes away.
+
+    Raises Disconnected then."""
+    working = asyncio.create_task(work)
+    going = asyncio.create_task(_gone(receive))
+    try:
+        await asyncio.wait({working, going}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Disconnected
+        return await working
+    finally:
+        for task in (working, going):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await going
+
+
+async def _gone(receive: Callable[[], Awaitable[Any]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -44,6 +44,10 @@ class Fault(msgspec.Struct, omit_defaults=True):
     details: list[Any] = []
 
 
+class Disconnected(Exception):
+    """The client went away before its request was whole, or answered. Nothing is taken, nobody is told."""
+
+
 class ErrorReply(msgspec.Struct):
     """The body of every error."""
 
@@ -146,11 +150,17 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     return Response(body, status_code=status, headers=shown, media_type="application/json")
 
 
+def nobody(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The reply to a client that is not there any more."""
+    return Response(b"", status_code=499)
+
+
 # Litestar looks up the handler by the class of the exception and then by its bases.
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Exception], Response[bytes]]] = {
     Exception: answer,
     HTTPException: answer,
     EvensplitError: answer,
+    Disconnected: nobody,
 }
 
 

@@ -149,3 +149,34 @@ def test_memory_is_bounded_and_the_oldest_go_first() -> None:
     wide: dict[str, Any] = {"series": [{"event": "view", "label": "x" * size * 2}]}
     assert asker.reached(**wide) and asker.reached(**wide), "too long to be kept"
     assert not asker.reached(**report(SHARE + 2)), "and it has put nothing out"
+
+
+def test_who_asks_the_same_meanwhile_waits_for_the_same_answer() -> None:
+    asker = Asker()
+    raw = json.dumps(FIXED)
+
+    async def together() -> list[Any]:
+        asked = [asker.answers.asked(TREND, asker.store, raw, asker.now) for _ in range(5)]
+        return [answered.body for answered in await asyncio.gather(*asked)]
+
+    bodies = asyncio.run(together())
+    alone = Asker()
+    alone.ask()
+    assert len(asker.store.asked) == len(alone.store.asked)
+    assert len(set(bodies)) == 1
+
+
+def test_who_goes_away_does_not_take_the_answer_from_the_others() -> None:
+    asker = Asker()
+    raw = json.dumps(FIXED)
+
+    async def one_leaves() -> tuple[Any, Any]:
+        first, second = (asyncio.create_task(asker.answers.asked(TREND, asker.store, raw, asker.now)) for _ in range(2))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        first.cancel()
+        return (await asyncio.gather(first, return_exceptions=True))[0], await second
+
+    gone, stayed = asyncio.run(one_leaves())
+    assert isinstance(gone, asyncio.CancelledError)
+    assert json.loads(stayed.body)["series"][0]["values"] == [1, 1, 1]

@@ -6,8 +6,9 @@ All of that is looked up before the engine is asked, so an answer may be newer t
 found again, but none is ever older. Not here: what a report means (`plan`), who asks.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -39,6 +40,14 @@ class Answered(NamedTuple):
         return msgspec.json.decode(self.body, type=self.kind.answer)
 
 
+class _Asking:
+    """A question on its way to the engine, and how many wait for it."""
+
+    def __init__(self, answer: "asyncio.Future[Answer]") -> None:
+        self.answer = answer
+        self.waiting = 0
+
+
 class Answers:
     """The answers that were asked for last, up to `most` bytes of their texts."""
 
@@ -47,6 +56,7 @@ class Answers:
         self._most = most
         self._kept: OrderedDict[bytes, bytes] = OrderedDict()
         self._bytes = 0
+        self._asking: dict[bytes, _Asking] = {}
 
     async def asked(self, kind: Kind, store: Reading, raw: bytes | str, now_ms: int) -> Answered:
         """The answer to a report as JSON; `query_ms` is what it took when it was found. Raises as `Kind.asked`."""
@@ -55,11 +65,26 @@ class Answers:
         key = _key(kind, report, now_ms, await store.fresh(), generations)
         body = self._kept.get(key)
         if body is None:
-            body = _encode(await kind.asked(store, raw, now_ms))
-            self._keep(key, body)
+            body = await self._shared(key, lambda: kind.asked(store, raw, now_ms))
         else:
             self._kept.move_to_end(key)
         return Answered(kind, body)
+
+    async def _shared(self, key: bytes, ask: Callable[[], Awaitable[Answer]]) -> bytes:
+        """Ask the engine, once for all who ask the same meanwhile. Given up when the last of them is gone."""
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = _Asking(asyncio.ensure_future(ask()))
+        asking.waiting += 1
+        try:
+            body = _encode(await asyncio.shield(asking.answer))
+        finally:
+            asking.waiting -= 1
+            if not asking.waiting:
+                self._asking.pop(key, None)
+                asking.answer.cancel()  # without effect where it has ended
+        self._keep(key, body)
+        return body
 
     def _keep(self, key: bytes, body: bytes) -> None:
         size = len(body) + OVERHEAD

@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from evensplit.errors import QueryFailed
 from evensplit.storage.base import Watermark
+from evensplit.storage.embedded.ask import Ask
 from evensplit.storage.embedded.feed import Feed
 from evensplit.storage.embedded.tail import (
     FOLLOWS,
@@ -215,11 +215,11 @@ class Columns:
 
     def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
         """Run a statement on a connection of its own and fetch everything."""
-        try:
-            with self._con.cursor() as cursor:
-                return cursor.execute(sql, list(values)).fetchall()
-        except duckdb.Error as error:
-            raise QueryFailed("the question could not be answered; the log says why") from error
+        return Ask(self._con, sql, values).run()
+
+    def ask(self, sql: str, values: Sequence[object]) -> Ask:
+        """The same statement, not yet run."""
+        return Ask(self._con, sql, values)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same engine; whoever asks for it closes it."""

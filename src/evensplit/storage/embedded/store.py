@@ -157,8 +157,12 @@ class EmbeddedStore:
         return await asyncio.get_running_loop().run_in_executor(self._syncing, self._sync, None)
 
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
-        columns = await self._opened()
-        return await asyncio.get_running_loop().run_in_executor(self._asking, columns.query, sql, values)
+        ask = (await self._opened()).ask(sql, values)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._asking, ask.run)
+        except asyncio.CancelledError:
+            ask.give_up()
+            raise
 
     async def ask(self, question: Question, judge: Judge) -> Answer:
         """Answer somebody's SQL over everything acknowledged before; `judge` says whether it may run."""
