@@ -92,14 +92,6 @@ class EventStore(Protocol):
         """Events as they stand in the record, in no particular order."""
         ...
 
-    async def newest(self) -> int:
-        """The highest id of an event that is stored; 0 where there is none."""
-        ...
-
-    async def events_between(self, low: int, high: int) -> list[StoredEvent]:
-        """Events with low < id <= high as they stand in the record, in the order of their ids."""
-        ...
-
 
 class CatalogStore(Protocol):
     """Runs the catalog's statements; `catalog` compiles them from SQLAlchemy."""
