@@ -1,4 +1,4 @@
-"""The hot routes, as plain ASGI in front of everything else: events, metric values, identify, one user's variant.
+"""The hot routes, as plain ASGI in front of everything else: events, metrics, identify, one user's variant, the script.
 
 Who may pass is decided here for all requests. What a body means is read in `ingest`, everything that is not hot is
 `rest` (Litestar). Headers and the commonest replies are made once.
@@ -14,7 +14,8 @@ import msgspec
 from evensplit import clock
 from evensplit.api import evaluate, identify
 from evensplit.errors import MethodNotAllowed, Rejected
-from evensplit.ingest import metrics, pipeline
+from evensplit.ingest import enrich, metrics, pipeline
+from evensplit.ingest.enrich import Browser, Browsers
 from evensplit.ingest.identity import Owners
 from evensplit.ingest.pipeline import Note, Reading
 from evensplit.model.event import Batch, Kept, Reject
@@ -22,7 +23,7 @@ from evensplit.model.experiment import Experiment
 from evensplit.settings import Settings
 from evensplit.storage.base import NewMetric
 from evensplit.storage.catalog import Catalog
-from evensplit.web import responses
+from evensplit.web import responses, script
 from evensplit.web.guard import Hosts, Keys, need_secret
 from evensplit.web.requests import LARGE, read_body
 from evensplit.web.responses import JSON, OPEN, PREFLIGHT, ASGIApp, Disconnected, Headers, Message, Receive, Scope, Send
@@ -105,12 +106,14 @@ class Hot:
         self._hosts = Hosts(services.settings.host, services.settings.public_url)
         self._owners = Owners(lambda ids: services.catalog.links.owners(ids))
         self._lookup = CatalogLookup(services.catalog)
+        self._browsers = Browsers()
         shared: Table = {"OPTIONS": preflight, "GET": self._guarded, "HEAD": self._guarded}
         self._assignments: Table = {"POST": self._evaluate, **shared}
         self._tables: dict[str, Table] = {
             EVENTS: {"POST": self._events, **shared},
             METRICS: {"POST": self._metrics},
             IDENTIFY: {"POST": self._identify, "OPTIONS": preflight},
+            script.PATH: {"GET": script.serve, "HEAD": script.serve},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -156,10 +159,12 @@ class Hot:
         body = await read_body(receive, headers, services.settings.max_body_bytes)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         most = services.settings.max_events
+        from_script = content_type.startswith(enrich.SENT_AS) and enrich.MARK in body
+        browser = await self._browser(headers) if from_script else None
         if len(body) < LARGE:
-            reading = pipeline.read(body, content_type, clock.now_ms(), most)
+            reading = pipeline.read(body, content_type, clock.now_ms(), most, browser)
         else:
-            reading = await asyncio.to_thread(pipeline.read, body, content_type, clock.now_ms(), most)
+            reading = await asyncio.to_thread(pipeline.read, body, content_type, clock.now_ms(), most, browser)
         batch = reading.batch
         kept = await services.store.append(batch) if batch.values or batch.rejects else NOTHING_KEPT
         if batch.links:
@@ -173,6 +178,12 @@ class Hot:
             await send(_ONE_BODY)
             return
         await _reply(send, told(reading.positions, kept, reading.notes, reading.single), cors)
+
+    async def _browser(self, headers: RequestHeaders) -> Browser:
+        """What runs the script that sent this."""
+        agent = headers.get(b"user-agent", b"")
+        known = self._browsers.known(agent)
+        return await asyncio.to_thread(self._browsers.read, agent) if known is None else known
 
     async def _without_effect(self, reading: Reading) -> list[Note]:
         """Which links of a request that is stored by now tie nothing, because the visitor belongs to somebody else."""

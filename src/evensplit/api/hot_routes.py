@@ -7,6 +7,7 @@ import msgspec
 from evensplit.api.capture import CaptureReply
 from evensplit.api.evaluate import MOST_USERS
 from evensplit.api.identify import IdentifyReply
+from evensplit.web.script import PATH
 
 Id = Annotated[str, msgspec.Meta(max_length=512)] | int
 
@@ -86,6 +87,14 @@ class ManyAssigned(msgspec.Struct):
     assignments: list[Assigned]
 
 
+_SCRIPT: dict[str, Any] = {
+    "summary": "The browser script",
+    "description": "For the `src` of a script tag. Needs no key.",
+    "tags": ["Capture"],
+    "responses": {"200": {"description": "The script.", "content": {"text/javascript": {}}}},
+}
+
+
 def hot_paths() -> tuple[dict[str, Any], dict[str, Any]]:
     """The path items, and the schemas they refer to."""
     kinds = [NewEvent, list[NewEvent], Events, NewValue, list[NewValue], AskOne, AskMany, CaptureReply, Assigned]
@@ -132,6 +141,7 @@ def hot_paths() -> tuple[dict[str, Any], dict[str, Any]]:
                 "parameters": [name],
             }
         },
+        PATH: {"get": _SCRIPT},
     }, schemas
 
 

@@ -23,7 +23,7 @@ _UUID = 36  # characters
 
 def batch(events: Sequence[Sent | Rejected], arrival: Arrival) -> Batch | None:
     """What the steps of the pipeline make of `events` if none has anything to tell."""
-    if len(events) < FEWEST or arrival.skew_ms:
+    if len(events) < FEWEST or arrival.skew_ms or arrival.browser is not None:
         return None
     try:
         if any(event.anonymous_id for event in events):  # type: ignore[union-attr]  # AttributeError where refused

@@ -11,7 +11,8 @@ from typing import TypeAlias
 import msgspec
 
 from evensplit.errors import InvalidJson, Rejected
-from evensplit.ingest import bulk, forms, identity, message_keys, objects, timestamps
+from evensplit.ingest import bulk, enrich, forms, identity, message_keys, objects, timestamps
+from evensplit.ingest.enrich import Browser
 from evensplit.ingest.limits import MAX_EVENT_TYPE, MAX_EVENTS, MAX_ID, MAX_MESSAGE_ID
 from evensplit.ingest.sent import ABSENT, Sent
 from evensplit.ingest.timestamps import Arrival
@@ -73,10 +74,18 @@ def session_id(sent: Sent, arrival: Arrival) -> str | None:
 
 
 def properties(sent: Sent, arrival: Arrival) -> str | None:
-    """The object's own text: digits, order of keys and duplicates stay as they were sent."""
+    """The object's own text: digits, order of keys and duplicates stay as they were sent.
+
+    Behind it stands what the browser adds, for events of the browser script."""
     if sent.properties is ABSENT:
         return None
-    return objects.checked(str(sent.properties, "utf-8"))
+    text = objects.checked(str(sent.properties, "utf-8"))
+    if arrival.browser is None or text is None:
+        return text
+    text, bot = enrich.enriched(text, arrival.browser)
+    if bot is not None:
+        arrival.notes.append(("bot", f"the User-Agent header is that of a bot: {bot[:64]!r}"))
+    return text
 
 
 def created_at(sent: Sent, arrival: Arrival) -> str:
@@ -149,16 +158,18 @@ STEPS: tuple[tuple[str, Step], ...] = (
 # --- the run --------------------------------------------------------------------------------------
 
 
-def read(body: bytes, content_type: str, received_ms: int, max_events: int = MAX_EVENTS) -> Reading:
-    """The batch to store and what is to be told.
+def read(
+    body: bytes, content_type: str, received_ms: int, max_events: int = MAX_EVENTS, browser: Browser | None = None
+) -> Reading:
+    """The batch to store and what is to be told. `browser`: what sent it, where `enrich.MARK` stands in the body.
 
     Raises InvalidJson for a body that is not JSON, TooLarge beyond `max_events`, Rejected for an unusable `sent_at`.
     """
-    plain = _plain(body, received_ms)
+    plain = _plain(body, received_ms) if browser is None else None
     if plain is not None:
         return plain
     form = forms.read(body, content_type, max_events)
-    arrival = Arrival(received_ms, form.sent_at)
+    arrival = Arrival(received_ms, form.sent_at, browser)
     batch = bulk.batch(form.events, arrival)
     if batch is not None:
         return Reading(batch, form.indexes, [], form.single)

@@ -22,6 +22,7 @@ REFUSED = {
 }
 
 NOTED = {
+    "bot": "the browser script ran in a bot, by its User-Agent header; the event has `$bot` among its properties",
     "corrected": "the sender's clock was off by a second or more: the time was moved by received - sent_at",
     "link_refused": "the two ids were not linked, because one of them is a placeholder; the event is kept",
     "already_linked": "the anonymous id belongs to another user; the link is stored without effect, the event is kept",

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from evensplit import clock
 from evensplit.errors import Rejected
+from evensplit.ingest.enrich import Browser
 
 Sent: TypeAlias = str | int | float
 
@@ -22,11 +23,14 @@ _RFC3339 = re.compile(
 
 
 class Arrival:
-    """When a request came, how far its sender's clock is off, and what the steps noted about the event at hand."""
+    """When a request came, how far its sender's clock is off, and what the steps noted about the event at hand.
 
-    __slots__ = ("notes", "received_ms", "skew_ms", "text")
+    `browser`: what sent it, where events of the browser script may be among the events."""
 
-    def __init__(self, received_ms: int, sent_at: Sent | None = None) -> None:
+    __slots__ = ("browser", "notes", "received_ms", "skew_ms", "text")
+
+    def __init__(self, received_ms: int, sent_at: Sent | None = None, browser: Browser | None = None) -> None:
+        self.browser = browser
         self.received_ms = received_ms
         self.text = clock.to_text(received_ms)
         self.notes: list[tuple[str, str]] = []
