@@ -60,6 +60,16 @@ SELECT count(*), sum(depth >= 2), sum(depth >= 3) FROM (
         max(1 + (b.at - a.at <= 1209600) + (unixepoch(substr(b.k3, 1, 23), 'subsec') - a.at <= 1209600)) AS depth
     FROM s AS a LEFT JOIN s AS b ON b.u = a.u AND b.k = a.k2 WHERE a.t = 'page_view' GROUP BY a.u)"""
 
+# Of each event whether it is a page view, then its page, and its country: the lists of sessions that have values here.
+DUCK_VALUES = (
+    "event_type = 'page_view' AS view, variant_extract(props, 'country')::VARCHAR AS c, "
+    "CASE WHEN event_type = 'page_view' THEN variant_extract(props, '$pathname')::VARCHAR END AS p"
+)
+CLICK_VALUES = (
+    "event_type = 'page_view' AS view, props.country.:String AS c, "
+    "if(event_type = 'page_view', props.`$pathname`.:String, NULL) AS p"
+)
+
 QUESTIONS = (
     Question(
         "trend: daily count",
@@ -175,7 +185,7 @@ QUESTIONS = (
         ],
     ),
     Question(
-        "sessions: visits, pages, entries and exits",
+        "sessions: visits, pages, entries, exits, countries",
         "sessions",
         {},
         [
@@ -185,12 +195,13 @@ QUESTIONS = (
             f"SELECT count(DISTINCT user_id) {DUCK_RANGE}",
             "SELECT created_at::DATE AS d, count(DISTINCT user_id), count(DISTINCT session_id), "
             f"count(*) FILTER (WHERE event_type = 'page_view') {DUCK_RANGE} GROUP BY d",
-            "WITH p AS (SELECT user_id AS u, session_id AS s, created_at AS t, id, "
-            f"variant_extract(props, '$pathname')::VARCHAR AS p {DUCK_RANGE} AND event_type = 'page_view'), "
-            "s AS (SELECT s, any_value(u) AS u, arg_min(p, (t, id)) AS a, arg_max(p, (t, id)) AS z FROM p GROUP BY s), "
-            "listed AS (SELECT 'pages' AS l, p, count(*) AS n, count(DISTINCT u) AS v FROM p GROUP BY p UNION ALL "
-            "SELECT 'entry', a, count(*), count(DISTINCT u) FROM s GROUP BY a UNION ALL "
-            "SELECT 'exit', z, count(*), count(DISTINCT u) FROM s GROUP BY z) "
+            f"WITH p AS (SELECT user_id AS u, session_id AS s, created_at AS t, id, {DUCK_VALUES} {DUCK_RANGE}), "
+            "s AS (SELECT s, any_value(u) AS u, arg_min(p, (t, id)) AS a, arg_max(p, (t, id)) AS z, "
+            "arg_min(c, (t, id)) AS c FROM p GROUP BY s), "
+            "listed AS (SELECT 'pages' AS l, p, count(*) AS n, count(DISTINCT u) AS v FROM p WHERE view GROUP BY p "
+            "UNION ALL SELECT 'entry', a, count(*), count(DISTINCT u) FROM s GROUP BY a "
+            "UNION ALL SELECT 'exit', z, count(*), count(DISTINCT u) FROM s GROUP BY z "
+            "UNION ALL SELECT 'country', c, count(*), count(DISTINCT u) FROM s GROUP BY c) "
             "SELECT * FROM listed QUALIFY row_number() OVER (PARTITION BY l ORDER BY n DESC) <= 10",
         ],
         [
@@ -200,12 +211,13 @@ QUESTIONS = (
             f"SELECT uniqExact(user_id) {CLICK_RANGE}",
             "SELECT toDate(created_at) AS d, uniqExact(user_id), uniqExact(session_id), "
             f"countIf(event_type = 'page_view') {CLICK_RANGE} GROUP BY d",
-            "WITH p AS (SELECT user_id AS u, session_id AS s, created_at AS t, id, "
-            f"props.`$pathname`.:String AS p {CLICK_RANGE} AND event_type = 'page_view'), "
-            "s AS (SELECT s, any(u) AS u, argMin(p, (t, id)) AS a, argMax(p, (t, id)) AS z FROM p GROUP BY s), "
-            "listed AS (SELECT 'pages' AS l, p, count() AS n, uniqExact(u) AS v FROM p GROUP BY p UNION ALL "
-            "SELECT 'entry', a, count(), uniqExact(u) FROM s GROUP BY a UNION ALL "
-            "SELECT 'exit', z, count(), uniqExact(u) FROM s GROUP BY z) "
+            f"WITH p AS (SELECT user_id AS u, session_id AS s, created_at AS t, id, {CLICK_VALUES} {CLICK_RANGE}), "
+            "s AS MATERIALIZED (SELECT s, any(u) AS u, argMin(p, (t, id)) AS a, argMax(p, (t, id)) AS z, "
+            "argMin(c, (t, id)) AS c FROM p GROUP BY s), "
+            "listed AS (SELECT 'pages' AS l, p, count() AS n, uniqExact(u) AS v FROM p WHERE view GROUP BY p "
+            "UNION ALL SELECT 'entry', a, count(), uniqExact(u) FROM s GROUP BY a "
+            "UNION ALL SELECT 'exit', z, count(), uniqExact(u) FROM s GROUP BY z "
+            "UNION ALL SELECT 'country', c, count(), uniqExact(u) FROM s GROUP BY c) "
             "SELECT * FROM listed QUALIFY row_number() OVER (PARTITION BY l ORDER BY n DESC) <= 10",
         ],
         [

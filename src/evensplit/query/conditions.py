@@ -15,7 +15,7 @@ from evensplit.model.report import DEEPEST, Filter, Operator, Path, Scalar
 from evensplit.query.values import text_of
 
 MOST_VALUES = 10_000
-MOST_CONDITIONS = 1_000
+MOST_CONDITIONS = 200  # a statement may name each a dozen times; many values of one property are one condition
 LONGEST_PATTERN = 2_000
 DEEPEST_PATH = 16
 LONGEST_NAME = 200  # of a trait or a cohort

@@ -11,7 +11,7 @@ import msgspec
 
 from evensplit.query.as_of import AsOf
 from evensplit.query.conditions import Property
-from evensplit.query.dialect import ABSENT, MIXED, TEXT, Form, Forms, speak
+from evensplit.query.dialect import ABSENT, MIXED, Form, Forms, speak
 from evensplit.query.reading import Reading
 
 MOST_KEPT = 10_000
@@ -25,6 +25,7 @@ class Kinds(msgspec.Struct, frozen=True):
     mark: str
     numbers: bool = False
     texts: bool = False
+    booleans: bool = False
     nested: bool = False
     least: float | None = None
     greatest: float | None = None
@@ -32,15 +33,18 @@ class Kinds(msgspec.Struct, frozen=True):
     @property
     def form(self) -> Form:
         """The narrowest form that covers them."""
-        if not (self.numbers or self.texts or self.nested):
+        words = self.texts or self.booleans
+        if not (self.numbers or words or self.nested):
             return ABSENT
-        if self.nested or (self.numbers and self.texts):
+        if self.nested or (self.numbers and words):
             return MIXED
-        return Form("number", _exponent(self.least, self.greatest)) if self.numbers else TEXT
+        if words:
+            return Form("text", booleans=self.booleans)
+        return Form("number", _exponent(self.least, self.greatest))
 
     def and_then(self, up_to: int, row: Sequence[object]) -> "Kinds":
         """With those of the events that came since, as `Asks.kinds` tells them."""
-        numbers, texts, nested, least, greatest = row
+        numbers, texts, booleans, nested, least, greatest = row
         lows = [x for x in (self.least, least) if isinstance(x, float)]
         highs = [x for x in (self.greatest, greatest) if isinstance(x, float)]
         return Kinds(
@@ -49,6 +53,7 @@ class Kinds(msgspec.Struct, frozen=True):
             self.mark,
             self.numbers or bool(numbers),
             self.texts or bool(texts),
+            self.booleans or bool(booleans),
             self.nested or bool(nested),
             min(lows, default=None),
             max(highs, default=None),
@@ -95,7 +100,7 @@ async def forms(store: Reading, event_type: str | None, properties: Iterable[Pro
         question = speak(store.engine, {}).asks.kinds(event_type, paths, after, up_to)
         (row,) = await store.query(question.sql, question.values)
         for n, of in enumerate(paths):
-            found[of] = found[of].and_then(up_to, row[5 * n : 5 * n + 5])
+            found[of] = found[of].and_then(up_to, row[6 * n : 6 * n + 6])
     if len(kept) > MOST_KEPT:
         kept.clear()
     kept.update({(event_type, of): kinds for of, kinds in found.items()})

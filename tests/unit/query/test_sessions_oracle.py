@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evensplit import clock
 from evensplit.model.report.sessions import SessionsAnswer
 from evensplit.query.run.kinds import SESSIONS
 from tests.unit.query import sessions_oracle as oracle
@@ -39,10 +40,11 @@ def events(draw: st.DrawFn) -> list[Event]:
 
 @st.composite
 def reports(draw: st.DrawFn) -> Asked:
-    low, high = draw(st.sampled_from([(0, 24), (0, 48), (1, 2), (-2, 3)]))
+    # The last has more hours than a word has bits, and its second word begins amid the events.
+    low, high = draw(st.sampled_from([(0, 24), (0, 48), (1, 2), (-2, 3), (-60, 24)]))
     report: dict[str, Any] = {
-        "since": f"2026-11-01T{low:02}:00:00Z" if low >= 0 else "2026-10-31T22:00:00Z",
-        "until": f"2026-11-{1 + high // 24:02}T{high % 24:02}:00:00Z",
+        "since": clock.to_text(START + low * HOUR).replace(" ", "T") + "Z",
+        "until": clock.to_text(START + high * HOUR).replace(" ", "T") + "Z",
         "interval": draw(st.sampled_from(["hour", "day"])),
         "filters": draw(st.sampled_from([[], [], [{"property": "@event_type", "op": "ne", "value": "buy"}]])),
         "limit": draw(st.sampled_from([1, 2, 1000])),
@@ -94,7 +96,7 @@ def held_lines(
 ) -> None:
     """Each bucket has the numbers of a report about that bucket alone."""
     width = HOUR if interval == "hour" else 24 * HOUR
-    edges = list(range(low - (low - START) % width, high, width))
+    edges = list(range(low - (low - START) % width, high, width))  # a clipped bucket keeps its start
     assert len(edges) == len(answer.buckets)
     for n, edge in enumerate(edges):
         alone = oracle.totals([one for one in seen if edge <= one[1].at < edge + width], page_view)

@@ -7,7 +7,7 @@ import msgspec
 
 from evensplit.model.report.sessions import Lines, Top, TopValue, Totals
 from evensplit.query.plan.sessions import SessionsPlan, TopPlan
-from evensplit.query.sql.sessions import ACTIVE, BLANK, PERSONS, TOP, TOTALS
+from evensplit.query.sql.sessions import ACTIVE, PERSONS, TOP, TOTALS, VIEWS, WORD
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -21,22 +21,22 @@ class Row(msgspec.Struct, frozen=True):
     page_views: int | None
     bounces: int | None
     median: float | None
+    numbers: list[int]
 
 
 def rows_of(found: Iterable[tuple[object, ...]]) -> list[Row]:
     """The engine's rows, named."""
-    return [Row(*cast("tuple[int, None, None, None, None, None, None, None]", row)) for row in found]
+    return [Row(*cast("tuple[int, None, None, None, None, None, None, None, list[int]]", row)) for row in found]
 
 
 def totals(rows: Sequence[Row]) -> Totals:
     """The numbers of the whole range."""
     (row,) = (row for row in rows if row.part == TOTALS)
-    people = [row for row in rows if row.part == PERSONS and row.bucket is None]
     sessions = row.sessions or 0
     return Totals(
-        visitors=sum(row.visitors or 0 for row in people),
+        visitors=_visitors(rows),
         sessions=sessions,
-        page_views=sum(row.page_views or 0 for row in people),
+        page_views=sum(row.page_views or 0 for row in rows if row.part == VIEWS),
         bounce_rate=(row.bounces or 0) / sessions if sessions else None,
         median_duration=None if row.median is None or not sessions else row.median / 1000,
     )
@@ -47,22 +47,27 @@ def lines(rows: Sequence[Row], planned: SessionsPlan) -> Lines:
     count = len(planned.buckets.edges)
     visitors, sessions, page_views = [0] * count, [0] * count, [0] * count
     for row in rows:
-        if row.part == PERSONS and row.bucket is not None:
-            visitors[row.bucket], page_views[row.bucket] = row.visitors or 0, row.page_views or 0
-        elif row.part == ACTIVE and row.bucket is not None:
-            sessions[row.bucket] = row.sessions or 0
+        if row.bucket is not None and row.part == VIEWS:
+            page_views[row.bucket] = row.page_views or 0
+        elif row.bucket is not None and row.part in (PERSONS, ACTIVE):
+            line, first = visitors if row.part == PERSONS else sessions, row.bucket * WORD
+            line[first : first + WORD] = [int(number) for number in row.numbers[: count - first]]
     return Lines(visitors=visitors, sessions=sessions, page_views=page_views)
 
 
 def tops(rows: Sequence[Row], planned: SessionsPlan) -> dict[Top, list[TopValue]]:
     """The lists, each in its order; ties by text, not set last."""
-    (blank,) = (row for row in rows if row.part == BLANK) if planned.tops else (None,)
+    (whole,) = (row for row in rows if row.part == TOTALS)
     # In a list whose properties no event has, every session stands under "not set".
-    unset = [blank] if blank is not None and blank.sessions else []
+    unset = [msgspec.structs.replace(whole, visitors=_visitors(rows))] if whole.sessions else []
     return {
         top.top: _list([row for row in rows if row.part == TOP + n] or ([] if top.top == "pages" else unset), top)
         for n, top in enumerate(planned.tops)
     }
+
+
+def _visitors(rows: Sequence[Row]) -> int:
+    return sum(row.visitors or 0 for row in rows if row.part == PERSONS)
 
 
 def _list(rows: Sequence[Row], top: TopPlan) -> list[TopValue]:

@@ -1,9 +1,36 @@
 """All that the engines spell differently; `speak` picks the dialect of a store's engine."""
 
 from evensplit.query.dialect import clickhouse, duckdb
-from evensplit.query.dialect.base import ABSENT, MIXED, TEXT, Aggregates, Asks, Dialect, Form, Forms, Times, Values
+from evensplit.query.dialect.base import (
+    ABSENT,
+    MIXED,
+    TEXT,
+    Aggregates,
+    Asks,
+    Dialect,
+    Form,
+    Forms,
+    Packing,
+    Times,
+    Values,
+    packed,
+)
 
-__all__ = ["ABSENT", "MIXED", "TEXT", "Aggregates", "Asks", "Dialect", "Form", "Forms", "Times", "Values", "speak"]
+__all__ = [
+    "ABSENT",
+    "MIXED",
+    "TEXT",
+    "Aggregates",
+    "Asks",
+    "Dialect",
+    "Form",
+    "Forms",
+    "Packing",
+    "Times",
+    "Values",
+    "packed",
+    "speak",
+]
 
 
 def speak(engine: str, forms: Forms) -> Dialect:

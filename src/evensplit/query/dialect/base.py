@@ -17,10 +17,12 @@ class Form(msgspec.Struct, frozen=True):
     """What a property's values are, among the rows asked about: none at all, texts and booleans only, numbers only, or
     anything.
 
-    `exponent`: all numbers times 2 to that power are whole, and below 2^95."""
+    `exponent`: all numbers times 2 to that power are whole, and below 2^95. `booleans`: of texts and booleans, there
+    are booleans."""
 
     kind: Literal["absent", "text", "number", "mixed"]
     exponent: int | None = None
+    booleans: bool = False
 
 
 ABSENT, TEXT, MIXED = Form("absent"), Form("text"), Form("mixed")
@@ -44,6 +46,10 @@ class Times(Protocol):
 
     def as_ms(self) -> Fragment:
         """It as an instant."""
+        ...
+
+    def ms(self, column: str) -> str:
+        """Another time as an instant."""
         ...
 
     def given(self, text: str) -> Fragment:
@@ -112,6 +118,22 @@ class Aggregates(Protocol):
         """Inclusive linear (type 7)."""
         ...
 
+    def quantile_at(self, column: str, q: float) -> Fragment:
+        """The same, of somebody's choice."""
+        ...
+
+    def quantiles(self, column: str, levels: Sequence[float]) -> Fragment:
+        """A list of them, in the order of the levels. At least one level."""
+        ...
+
+    def rounded_sum(self, column: str) -> str:
+        """The sum of doubles below 2^62 in magnitude, each rounded to a whole number, as an exact integer."""
+        ...
+
+    def as_double(self, whole: str, exponent: int) -> Fragment:
+        """Of an exact integer x * 2^exponent the double x."""
+        ...
+
     def exponent(self, column: str) -> str:
         """An integer e, of few values, such that x * 2^e is a whole number below 2^95."""
         ...
@@ -167,8 +189,8 @@ class Asks(Protocol):
         ...
 
     def kinds(self, event_type: str | None, paths: Sequence[Property], after: int, up_to: int) -> Fragment:
-        """One row about these events; for each path: whether numbers, texts or booleans, objects or arrays occur,
-        and the least and greatest magnitude of its numbers but 0."""
+        """One row about these events; for each path: whether numbers, texts, booleans, objects or arrays occur, and
+        the least and greatest magnitude of its numbers but 0."""
         ...
 
     def tried(self, patterns: Sequence[str]) -> Fragment:
@@ -211,6 +233,12 @@ class Packing(msgspec.Struct, frozen=True):
         return self.keys * 32 > 2**63
 
 
+def packed(since: int, until: int, newest: int) -> Packing:
+    """Wide enough for every time in [since, until) and every id up to the newest."""
+    ids = 1 << newest.bit_length()
+    return Packing(since, ids, ids << (until - since).bit_length())
+
+
 class Sequences(Protocol):
     """Events in their order, as integers that a `Packing` describes."""
 
@@ -236,6 +264,11 @@ class Sequences(Protocol):
 
     def quotient(self, left: str, right: str) -> str:
         """An integer from 0 up divided by another, the rest dropped; NULL where that is 0."""
+        ...
+
+    def passed(self, key: str, bits: str) -> str:
+        """Over a group of events: how many steps are done one after the other, each by an event of its own. `bits` says
+        with bit 0, 1, ... which steps an event fits."""
         ...
 
     def best(self, packing: Packing, depth: str, start: str) -> str:

@@ -6,7 +6,8 @@
     steps     the places of each path, numbered accordingly
     counted   persons of each link, and of each node; a link is then joined by the numbers of its two nodes
 
-A session is a person's events of one session_id; without one, the person's events up to 30 minutes of inactivity.
+A session is a person's events of one session_id; without one, the person's events up to 30 minutes of inactivity. An
+event is placed by one integer `k`, which orders by time and id.
 The answer's rows: (step, value, next value, users, users of the node it leads from, and to); those without a next
 value are the nodes where paths begin (or, if they end at a value, end).
 """
@@ -15,7 +16,7 @@ import msgspec
 
 from evensplit.query.as_of import AsOf
 from evensplit.query.conditions import sources
-from evensplit.query.dialect import Dialect
+from evensplit.query.dialect import Dialect, Packing, packed
 from evensplit.query.fragment import Fragment, fill, join
 from evensplit.query.plan.paths import CellPlan, PathsPlan
 from evensplit.query.sql import scan
@@ -30,6 +31,11 @@ class Question(msgspec.Struct, frozen=True):
 
     plan: PathsPlan
     as_of: AsOf
+
+    @property
+    def packing(self) -> Packing:
+        """Of the events of the range."""
+        return packed(self.plan.since, self.plan.until, self.as_of.watermark.events)
 
 
 def paths_sql(question: Question, dialect: Dialect) -> Fragment:
@@ -107,18 +113,18 @@ def _kept(question: Question, dialect: Dialect) -> str:
 
 def _sequence(question: Question, dialect: Dialect) -> Fragment:
     seen = _seen(question, dialect)
-    unseated = fill("SELECT person, t, id, v FROM ({}) AS seen WHERE s IS NULL", seen)
+    unseated = fill("SELECT person, k, v FROM ({}) AS seen WHERE s IS NULL", seen)
     return fill(
-        f"SELECT {SESSION}, t, id, v, lag({NULLABLE}) OVER (PARTITION BY {SESSION} ORDER BY t, id) AS before FROM ("
-        "SELECT person, s, 0 AS n, t, id, v FROM ({}) AS seen WHERE s IS NOT NULL UNION ALL "
-        "SELECT person, nullif('', '') AS s, n, t, id, v FROM ({}) AS numbered) AS seated WHERE v IS NOT NULL",
+        f"SELECT {SESSION}, k, v, lag({NULLABLE}) OVER (PARTITION BY {SESSION} ORDER BY k) AS before FROM ("
+        "SELECT person, s, 0 AS n, k, v FROM ({}) AS seen WHERE s IS NOT NULL UNION ALL "
+        "SELECT person, nullif('', '') AS s, n, k, v FROM ({}) AS numbered) AS seated WHERE v IS NOT NULL",
         seen,
-        numbered(unseated, ["v"]),
+        numbered(unseated, ["v"], question.packing, dialect),
     )
 
 
 def _places() -> str:
-    window = f"PARTITION BY {SESSION} ORDER BY t, id"
+    window = f"PARTITION BY {SESSION} ORDER BY k"
     return (
         f"SELECT {SESSION}, v, row_number() OVER ({window}) AS place, lead({NULLABLE}) OVER ({window}) AS next_v "
         "FROM sequence WHERE before IS DISTINCT FROM v"
@@ -126,12 +132,12 @@ def _places() -> str:
 
 
 def _seen(question: Question, dialect: Dialect) -> Fragment:
-    """Rows (person, s, t, id, v): the events of persons, with their values under the names of groups."""
+    """Rows (person, s, k, v): the events of persons, with their values under the names of groups."""
     planned = question.plan
     value = dialect.values.text(planned.by)
     seen = fill(
-        "SELECT person, session_id AS s, {} AS t, id, {} AS v FROM {} WHERE {} AND {} AND person IS NOT NULL",
-        dialect.times.as_ms(),
+        "SELECT person, session_id AS s, {} AS k, {} AS v FROM {} WHERE {} AND {} AND person IS NOT NULL",
+        dialect.sequences.key(question.packing),
         value,
         scan.events(dialect, question.as_of, [*sources(planned.condition), planned.by]),
         scan.within(dialect, question.as_of, planned.since, planned.until),
@@ -143,4 +149,4 @@ def _seen(question: Question, dialect: Dialect) -> Fragment:
         fill("WHEN {} THEN {}", dialect.values.matches(Fragment("v"), group.pattern), Fragment("?", (group.name,)))
         for group in planned.groups
     ]
-    return fill("SELECT person, s, t, id, CASE {} ELSE v END AS v FROM ({}) AS raw", join(" ", cases), seen)
+    return fill("SELECT person, s, k, CASE {} ELSE v END AS v FROM ({}) AS raw", join(" ", cases), seen)

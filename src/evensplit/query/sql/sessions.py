@@ -1,12 +1,18 @@
 """The SQL of sessions: where one ends and the next begins, and what a sessions report counts of them.
 
-    spans    a session and a bucket each: events, page views, times, and the values that the lists show
-    visits   a session each; as buckets follow each other in time, the first value is that of the first bucket with one
-    who      a bucket and a person each, with page views
+    spans    a session and a word of buckets each: in which of them it occurs, events, page views, its first and last
+             event, and the values that the lists show
+    visits   a session each; the first value is that of the first word with one. Where all buckets are one word, the
+             spans are the visits
+    who      a word of buckets and a person each: in which of them they occur
     stays    a visit and a person each: whoever shares a session_id shares the visit
 
-A session is its `s` (session_id), or of events without one its person `o` and number `n`. The answer's rows:
-(part, bucket, value, visitors, sessions, page views, bounces, median milliseconds), part telling what the row is about.
+A word is 62 buckets, and an integer says with a bit each in which of them something occurs. A session is its `s`
+(session_id), or of events without one its person `o` and number `n`. An event is placed by one integer `k`, which
+orders by time and id.
+
+The answer's rows: (part, bucket or word, value, visitors, sessions, page views, bounces, median milliseconds, numbers
+of the word's buckets), part telling what the row is about.
 """
 
 from collections.abc import Sequence
@@ -16,16 +22,18 @@ import msgspec
 from evensplit.model.report.sessions import Top
 from evensplit.query.as_of import AsOf
 from evensplit.query.conditions import Property, Source, sources
-from evensplit.query.dialect import Dialect
+from evensplit.query.dialect import Dialect, Packing, packed
 from evensplit.query.fragment import Fragment, fill, join
 from evensplit.query.plan.sessions import OF_PAGES, CellPlan, SessionsPlan, TopPlan
 from evensplit.query.sql import scan
 
 GAP = 30 * 60_000  # milliseconds of inactivity that are still one session
-# Parts: lists are TOP, TOP + 1, ... in the order of the plan; BLANK is a list whose properties no event has.
-TOTALS, PERSONS, ACTIVE, BLANK, TOP = 0, 1, 2, 3, 4
+WORD = 62  # buckets that one integer says yes or no to
+# Parts: lists are TOP, TOP + 1, ... in the order of the plan.
+TOTALS, PERSONS, ACTIVE, VIEWS, TOP = 0, 1, 2, 3, 4
 NOTHING = "nullif('', '')"  # a text that is not set, in every engine a text
 SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+COLUMNS = ("visitors", "sessions", "views", "bounces", "median")
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -35,23 +43,29 @@ class Question(msgspec.Struct, frozen=True):
     as_of: AsOf
     occurring: frozenset[Property]
 
+    @property
+    def packing(self) -> Packing:
+        """Of the events of the range."""
+        buckets = self.plan.buckets
+        return packed(buckets.since, buckets.until, self.as_of.watermark.events)
+
+    @property
+    def one_word(self) -> bool:
+        """Whether one word holds every bucket."""
+        return len(self.plan.buckets.edges) <= WORD
+
 
 def sessions_sql(question: Question, dialect: Dialect) -> Fragment:
     """The statement with its values."""
-    tops, once = question.plan.tops, dialect.aggregates.once
+    tops = question.plan.tops
     listed = [n for n, top in enumerate(tops) if top.top != "pages" and not question.occurring.isdisjoint(top.of)]
     lists = [tops[n] for n in listed]
-    steps = [
-        fill(f"spans AS {once} ({{}})", _spans(question, dialect, lists)),
-        Fragment(f"visits AS {once} ({_visits(lists)})"),
-        fill("who AS ({})", _who(question, dialect)),
-    ]
-    parts = [Fragment(_totals(dialect)), Fragment(_persons()), Fragment(_active())]
-    if tops:
-        kept = f"{once} " if lists else ""
-        steps.append(fill(f"stays AS {kept}({{}})", _stays(question, dialect, lists)))
-        parts.append(Fragment(_blank()))
+    once = dialect.aggregates.once
+    steps = [*_found(question, dialect, lists), fill(f"who AS {once} ({{}})", _who(question, dialect))]
+    parts = [Fragment(text) for text in (_totals(question, dialect), _all_persons(), *_lines(question, dialect))]
+    parts.append(_viewed(question, dialect))
     if lists:
+        steps.append(fill("stays AS ({})", _stays(question, dialect, lists)))
         parts.append(fill(_ranked(_listed(listed), "sessions"), _limit(question)))
     parts += [fill(_ranked("{}", "views"), _pages(question, dialect, n), _limit(question)) for n in _at(tops, "pages")]
     return fill("WITH {} {}", join(", ", steps), join(" UNION ALL ", parts))
@@ -60,28 +74,29 @@ def sessions_sql(question: Question, dialect: Dialect) -> Fragment:
 def cell_sql(question: Question, cell: CellPlan, dialect: Dialect) -> Fragment:
     """Rows (person): the visitors of one cell."""
     if cell.top is None:
-        return fill("SELECT person FROM ({}) AS seen", _seen(question, dialect, (), (cell.since, cell.until)))
+        return fill("SELECT person FROM ({}) AS seen", _seen(question, dialect, (), cell=cell))
     found = Fragment("c0 IS NULL") if cell.value is None else Fragment("c0 = ?", (cell.value,))
     if cell.top.top == "pages":
-        seen = _seen(question, dialect, [cell.top])
-        return fill("SELECT person FROM ({}) AS seen WHERE view = 1 AND {}", seen, found)
+        seen = _seen(question, dialect, [cell.top], views=True)
+        return fill("SELECT person FROM ({}) AS seen WHERE {}", seen, found)
     return fill(
-        f"WITH spans AS ({{}}), visits AS ({_visits([cell.top])}), stays AS ({{}}) SELECT person FROM stays WHERE {{}}",
-        _spans(question, dialect, [cell.top]),
+        "WITH {}, stays AS ({}) SELECT person FROM stays WHERE {}",
+        join(", ", _found(question, dialect, [cell.top])),
         _stays(question, dialect, [cell.top]),
         found,
     )
 
 
-def numbered(rows: Fragment, columns: Sequence[str]) -> Fragment:
+def numbered(rows: Fragment, columns: Sequence[str], packing: Packing, dialect: Dialect) -> Fragment:
     """The rows with a column `n`: which of the person's sessions they belong to, where no session_id says so.
 
-    `rows` have person, t (milliseconds) and id, and the columns, which are handed on."""
-    window, handed = "PARTITION BY person ORDER BY t, id", "".join(f", {column}" for column in columns)
-    timed = fill(f"SELECT person, t, id{handed}, lag(t) OVER ({window}) AS before FROM ({{}}) AS seated", rows)
+    `rows` have person and k (the key of that packing), and the columns, which are handed on."""
+    window, handed = "PARTITION BY person ORDER BY k", "".join(f", {column}" for column in columns)
+    timed = fill(f"SELECT person, k{handed}, lag(k) OVER ({window}) AS before FROM ({{}}) AS seated", rows)
+    passed = " - ".join(dialect.sequences.elapsed(packing, column) for column in ("k", "before"))
     return fill(
-        f"SELECT person, t, id{handed}, "
-        f"sum(CASE WHEN t - before > {{}} THEN 1 ELSE 0 END) OVER ({window} {SO_FAR}) AS n FROM ({{}}) AS timed",
+        f"SELECT person, k{handed}, "
+        f"sum(CASE WHEN {passed} > {{}} THEN 1 ELSE 0 END) OVER ({window} {SO_FAR}) AS n FROM ({{}}) AS timed",
         Fragment("?", (GAP,)),
         timed,
     )
@@ -91,29 +106,36 @@ def numbered(rows: Fragment, columns: Sequence[str]) -> Fragment:
 
 
 def _seen(
-    question: Question, dialect: Dialect, tops: Sequence[TopPlan], within: tuple[int, int] | None = None
+    question: Question,
+    dialect: Dialect,
+    tops: Sequence[TopPlan],
+    *,
+    cell: CellPlan | None = None,
+    views: bool = False,
 ) -> Fragment:
-    """Rows (person, s, t, id, b, view, c0, c1, ...): the events of the report with the values of those lists."""
+    """Rows (person, s, k, b, view, c0, c1, ...): the events of the report with the values of those lists.
+
+    `cell`: those in its range alone. `views`: page views alone."""
     planned, page_view = question.plan, question.plan.page_view
-    since, until = (planned.buckets.since, planned.buckets.until) if within is None else within
+    within = planned.buckets if cell is None else cell
     view = scan.chosen(dialect, page_view.event_type, page_view.condition)
     columns = [
-        Fragment("person, session_id AS s, id"),
-        fill("{} AS t", dialect.times.as_ms()),
+        Fragment("person, session_id AS s"),
+        fill("{} AS k", dialect.sequences.key(question.packing)),
         fill("{} AS b", dialect.times.bucket(planned.buckets)),
-        fill("CASE WHEN {} THEN 1 ELSE 0 END AS view", view),
+        Fragment("1 AS view") if views else fill("CASE WHEN {} THEN 1 ELSE 0 END AS view", view),
     ]
     for n, top in enumerate(tops):
         value = _value(question, dialect, top)
-        if top.top in OF_PAGES:
+        if top.top in OF_PAGES and not views:
             value = fill("CASE WHEN {} THEN {} END", view, value)
         columns.append(fill(f"{{}} AS c{n}", value))
     return fill(
         "SELECT {} FROM {} WHERE {} AND {}",
         join(", ", columns),
         scan.events(dialect, question.as_of, looked_at(planned, tops, question.occurring)),
-        scan.within(dialect, question.as_of, since, until),
-        scan.chosen(dialect, None, planned.condition),
+        scan.within(dialect, question.as_of, within.since, within.until),
+        view if views else scan.chosen(dialect, None, planned.condition),  # `page_view` has the report's filters, too
     )
 
 
@@ -131,31 +153,50 @@ def _value(question: Question, dialect: Dialect, top: TopPlan) -> Fragment:
     return texts[0] if len(texts) == 1 else fill("coalesce({})", join(", ", texts))
 
 
+def _word(question: Question, dialect: Dialect) -> tuple[str, str]:
+    """What selects and groups by the word of the bucket (nothing where there is one), and the bit within the word."""
+    if question.one_word:
+        return "", dialect.aggregates.bit("b")
+    return f", {dialect.aggregates.divided('b', WORD)} AS w", dialect.aggregates.bit(f"b % {WORD}")
+
+
 # --- sessions -------------------------------------------------------------------------------------
+
+
+def _found(question: Question, dialect: Dialect, tops: Sequence[TopPlan]) -> list[Fragment]:
+    """Common table expressions up to `visits`."""
+    once, spans = dialect.aggregates.once, _spans(question, dialect, tops)
+    if question.one_word:
+        return [fill(f"visits AS {once} ({{}})", spans)]
+    return [fill(f"spans AS {once} ({{}})", spans), Fragment(f"visits AS {once} ({_visits(tops)})")]
 
 
 def _spans(question: Question, dialect: Dialect, tops: Sequence[TopPlan]) -> Fragment:
     """Sessions by session_id, and by inactivity where events have none."""
-    seen = _seen(question, dialect, tops)
+    seen, (word, bit) = _seen(question, dialect, tops), _word(question, dialect)
     handed = ["b", "view", *(f"c{n}" for n in range(len(tops)))]
     unseated = fill("SELECT * FROM ({}) AS seen WHERE s IS NULL AND person IS NOT NULL", seen)
-    values = "".join(f", {_end(top)}(c{n}, (t, id)) AS c{n}_" for n, top in enumerate(tops))
-    counted = f"count(*) AS events, sum(view) AS views, min(t) AS first, max(t) AS last{values}"
+    values = "".join(f", {_end(top)}(c{n}, k) AS c{n}" for n, top in enumerate(tops))
+    counted = (
+        f"count(*) AS happened, sum(view) AS viewed, min(k) AS first, max(k) AS last, "
+        f"{dialect.aggregates.union(bit)} AS m{values}"
+    )
+    by_word = "" if question.one_word else ", w"
     return fill(
-        f"SELECT s, {NOTHING} AS o, 0 AS n, b, min(person) AS p, max(person) AS q, {counted} "
-        f"FROM ({{}}) AS seen WHERE s IS NOT NULL GROUP BY s, b UNION ALL "
-        f"SELECT {NOTHING} AS s, person AS o, n, b, person AS p, person AS q, {counted} "
-        f"FROM ({{}}) AS numbered GROUP BY person, n, b",
+        f"SELECT s, {NOTHING} AS o, 0 AS n{word}, min(person) AS whose, max(person) AS other, {counted} "
+        f"FROM ({{}}) AS seen WHERE s IS NOT NULL GROUP BY s{by_word} UNION ALL "
+        f"SELECT {NOTHING} AS s, person AS o, n{word}, person AS whose, person AS other, {counted} "
+        f"FROM ({{}}) AS numbered GROUP BY person, n{by_word}",
         seen,
-        numbered(unseated, handed),
+        numbered(unseated, handed, question.packing, dialect),
     )
 
 
 def _visits(tops: Sequence[TopPlan]) -> str:
-    values = "".join(f", {_end(top)}(c{n}_, b) AS c{n}" for n, top in enumerate(tops))
+    values = "".join(f", {_end(top)}(c{n}, w) AS c{n}" for n, top in enumerate(tops))
     return (
-        "SELECT s, o, n, min(p) AS whose, max(q) AS other, sum(events) AS happened, sum(views) AS viewed, "
-        f"max(last) - min(first) AS lasted{values} FROM spans GROUP BY s, o, n"
+        "SELECT s, o, n, min(whose) AS whose, max(other) AS other, sum(happened) AS happened, sum(viewed) AS viewed, "
+        f"min(first) AS first, max(last) AS last{values} FROM spans GROUP BY s, o, n"
     )
 
 
@@ -178,42 +219,58 @@ def _end(top: TopPlan) -> str:
 
 
 def _who(question: Question, dialect: Dialect) -> Fragment:
-    seen = _seen(question, dialect, ())
-    return fill("SELECT b, person, sum(view) AS views FROM ({}) AS seen GROUP BY b, person", seen)
+    word, bit = _word(question, dialect)
+    return fill(
+        f"SELECT person{word}, {dialect.aggregates.union(bit)} AS m FROM ({{}}) AS seen "
+        f"WHERE person IS NOT NULL GROUP BY person{'' if question.one_word else ', w'}",
+        _seen(question, dialect, ()),
+    )
 
 
 # --- the rows of the answer -----------------------------------------------------------------------
 
 
-def _totals(dialect: Dialect) -> str:
-    median = dialect.aggregates.quantile("lasted", 0.5)
-    return (
-        f"SELECT {TOTALS} AS part, NULL AS b, NULL AS v, NULL AS visitors, count(*) AS sessions, NULL AS views, "
-        f"count(*) FILTER (WHERE viewed = 1 OR (viewed = 0 AND happened = 1)) AS bounces, "
-        f"{median} AS median FROM visits"
+def _row(part: str, bucket: str = "NULL", value: str = "NULL", numbers: str = "[]", **columns: str) -> str:
+    """What selects a row of the answer; columns that are not named are NULL."""
+    named = "".join(f", {columns.get(name, 'NULL')} AS {name}" for name in COLUMNS)
+    return f"SELECT {part} AS part, {bucket} AS b, {value} AS v{named}, {numbers} AS numbers"
+
+
+def _totals(question: Question, dialect: Dialect) -> str:
+    """`views` are those in sessions."""
+    elapsed = [dialect.sequences.elapsed(question.packing, column) for column in ("last", "first")]
+    row = _row(
+        str(TOTALS),
+        sessions="count(*)",
+        views="sum(viewed)",
+        bounces="count(*) FILTER (WHERE viewed = 1 OR (viewed = 0 AND happened = 1))",
+        median=dialect.aggregates.quantile("lasted", 0.5),
     )
+    return f"{row} FROM (SELECT happened, viewed, {' - '.join(elapsed)} AS lasted FROM visits) AS visits"
 
 
-def _persons() -> str:
-    """A row a bucket, and one without a bucket over all of them."""
-    return (
-        f"SELECT {PERSONS} AS part, CASE WHEN grouping(b) = 0 THEN b END AS b, NULL AS v, "
-        "count(DISTINCT person) AS visitors, NULL AS sessions, sum(views) AS views, NULL AS bounces, NULL AS median "
-        "FROM who GROUP BY GROUPING SETS ((b), ())"
-    )
+def _all_persons() -> str:
+    return f"{_row(str(PERSONS), visitors='count(DISTINCT person)')} FROM who"
 
 
-def _active() -> str:
-    return (
-        f"SELECT {ACTIVE} AS part, b, NULL AS v, NULL AS visitors, count(*) AS sessions, NULL AS views, "
-        "NULL AS bounces, NULL AS median FROM spans GROUP BY b"
-    )
+def _lines(question: Question, dialect: Dialect) -> list[str]:
+    """Persons and sessions of each bucket, a row a word: few masks differ, and each is looked at once."""
+    bits = min(WORD, len(question.plan.buckets.edges))
+    counts = ", ".join(f"coalesce(sum(n) FILTER (WHERE {dialect.aggregates.has_bit('m', n)}), 0)" for n in range(bits))
+    word, by_word = ("0", "") if question.one_word else ("w", " GROUP BY w")
+    keys = "m" if question.one_word else "w, m"
+    return [
+        f"{_row(str(part), word, numbers=f'[{counts}]')} "
+        f"FROM (SELECT {keys}, count(*) AS n FROM {rows} GROUP BY {keys}) AS masks{by_word}"
+        for part, rows in ((PERSONS, "who"), (ACTIVE, "visits" if question.one_word else "spans"))
+    ]
 
 
-def _blank() -> str:
-    return (
-        f"SELECT {BLANK} AS part, NULL AS b, NULL AS v, count(DISTINCT person) AS visitors, sum(one) AS sessions, "
-        "sum(one * viewed) AS views, NULL AS bounces, NULL AS median FROM stays"
+def _viewed(question: Question, dialect: Dialect) -> Fragment:
+    """The page views of each bucket, also those in no session."""
+    return fill(
+        f"{_row(str(VIEWS), 'b', views='count(*)')} FROM ({{}}) AS seen GROUP BY b",
+        _seen(question, dialect, (), views=True),
     )
 
 
@@ -229,19 +286,19 @@ def _listed(parts: Sequence[int]) -> str:
 
 
 def _pages(question: Question, dialect: Dialect, part: int) -> Fragment:
-    seen = _seen(question, dialect, [question.plan.tops[part]])
+    seen = _seen(question, dialect, [question.plan.tops[part]], views=True)
     return fill(
         f"SELECT {TOP + part} AS part, c0 AS v, count(DISTINCT person) AS visitors, NULL AS sessions, "
-        "count(*) AS views FROM ({}) AS seen WHERE view = 1 GROUP BY c0",
+        "count(*) AS views FROM ({}) AS seen GROUP BY c0",
         seen,
     )
 
 
 def _ranked(lists: str, by: str) -> str:
     """The first values of each list; ties by text, not set last."""
+    row = _row("part", value="v", visitors="visitors", sessions="sessions", views="views")
     return (
-        "SELECT part, NULL AS b, v, visitors, sessions, views, NULL AS bounces, NULL AS median FROM "
-        f"(SELECT *, row_number() OVER (PARTITION BY part ORDER BY {by} DESC, v NULLS LAST) AS place "
+        f"{row} FROM (SELECT *, row_number() OVER (PARTITION BY part ORDER BY {by} DESC, v NULLS LAST) AS place "
         f"FROM ({lists}) AS listed) AS ranked WHERE place <= {{}}"
     )
 

@@ -43,6 +43,8 @@ class Question(msgspec.Struct, frozen=True):
 
 def trend_sql(question: Question, dialect: Dialect) -> Fragment:
     """The statement with its values."""
+    if not question.splits and question.series.measure in ("count", "min", "max"):
+        return _cells(question, dialect)
     steps = [fill(f"cells AS {_kept(question, dialect)}({{}})", _cells(question, dialect))]
     last = "cells"
     if question.splits or _persons(question):

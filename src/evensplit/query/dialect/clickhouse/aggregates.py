@@ -4,6 +4,8 @@ A cast of a double to Int128 is not exact here (1e21 became 10000000000000000000
 through two halves that doubles hold.
 """
 
+from collections.abc import Sequence
+
 from evensplit.query.fragment import Fragment, fill
 
 COMMON = "64"
@@ -20,6 +22,20 @@ class ClickhouseAggregates:
 
     def quantile(self, column: str, q: float) -> str:
         return f"quantileExactInclusive({q})({column})"
+
+    def quantile_at(self, column: str, q: float) -> Fragment:
+        return Fragment(f"quantileExactInclusive(?)({column})", (q,))
+
+    def quantiles(self, column: str, levels: Sequence[float]) -> Fragment:
+        return Fragment(f"quantilesExactInclusive({', '.join('?' * len(levels))})({column})", tuple(levels))
+
+    def rounded_sum(self, column: str) -> str:
+        # Under a NULL there may stand what no integer can be made of.
+        return f"sum(toInt128(accurateCastOrNull(round({column}), 'Int64')))"
+
+    def as_double(self, whole: str, exponent: int) -> Fragment:
+        double = f"toFloat64(toInt64(intDiv(s, {LOW}))) * {LOW} + toFloat64(toInt64(s % {LOW}))"
+        return Fragment(f"arrayMap(s -> {double}, [{whole}])[1] / ?::DOUBLE", (2.0**exponent,))
 
     def exponent(self, column: str) -> str:
         return (

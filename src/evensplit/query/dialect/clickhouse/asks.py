@@ -35,7 +35,7 @@ class ClickhouseAsks:
 
     def kinds(self, event_type: str | None, paths: Sequence[Property], after: int, up_to: int) -> Fragment:
         columns = [
-            f"countIf(x{n} IS NOT NULL) > 0, countIf(t{n}) > 0, countIf(o{n}) > 0, "
+            f"countIf(x{n} IS NOT NULL) > 0, countIf(t{n}) > 0, countIf(b{n}) > 0, countIf(o{n}) > 0, "
             f"minIf(abs(x{n}), x{n} <> 0), maxIf(abs(x{n}), x{n} <> 0)"
             for n in range(len(paths))
         ]
@@ -90,14 +90,17 @@ class ClickhouseAsks:
 
 
 def _kinds(of: Property, n: int) -> Fragment:
-    """The number (xN), and whether there is a text or boolean (tN), an object or array (oN)."""
+    """The number (xN), and whether there is a text (tN), a boolean (bN), an object or array (oN)."""
     kept = kept_text(of)
     if in_props(of):
-        text, boolean = subcolumn(of, "String"), subcolumn(of, "Bool")
-        there = fill("({} IS NOT NULL OR {} IS NOT NULL)", text, boolean)
-        return fill(f"{{}} AS x{n}, {{}} AS t{n}, {{}} <> '' AS o{n}", number(of), there, kept)
+        text, boolean = (fill("{} IS NOT NULL", subcolumn(of, kind)) for kind in ("String", "Bool"))
+        return fill(f"{{}} AS x{n}, {{}} AS t{n}, {{}} AS b{n}, {{}} <> '' AS o{n}", number(of), text, boolean, kept)
     letter = fill("substring({}, 1, 1)", kept)
-    return fill(f"{{}} AS x{n}, {{}} IN ('s', 'b') AS t{n}, {{}} IN ('o', 'a') AS o{n}", number(of), letter, letter)
+    return fill(
+        f"{{}} AS x{n}, {{}} = 's' AS t{n}, {{}} = 'b' AS b{n}, {{}} IN ('o', 'a') AS o{n}",
+        number(of),
+        *[letter] * 3,
+    )
 
 
 def _among(event_type: str | None, ids: Fragment) -> Fragment:

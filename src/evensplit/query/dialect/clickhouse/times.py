@@ -23,6 +23,9 @@ class ClickhouseTimes:
     def as_ms(self) -> Fragment:
         return Fragment("toUnixTimestamp64Milli(created_at)")
 
+    def ms(self, column: str) -> str:
+        return f"toUnixTimestamp64Milli({column})"
+
     def given(self, text: str) -> Fragment:
         return Fragment("toDateTime64(?, 3, 'UTC')", (text,))
 

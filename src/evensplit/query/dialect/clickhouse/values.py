@@ -15,11 +15,7 @@ from evensplit.storage.clickhouse.binding import Name
 from evensplit.storage.clickhouse.properties import is_plain, path
 
 Kind: TypeAlias = Literal["String", "Bool", "Float64"]
-KINDS: dict[str, tuple[Kind, ...]] = {  # by form
-    "text": ("String", "Bool"),
-    "number": ("Float64",),
-    "mixed": ("String", "Bool", "Float64"),
-}
+KINDS: tuple[Kind, ...] = ("String", "Bool", "Float64")
 COLUMNS = ("id", "event_type", "user_id", "session_id", "created_at", "properties", "texts")
 
 
@@ -34,7 +30,7 @@ class ClickhouseValues:
         parts = [Fragment(f"{table}.{name} AS {name}") for name in COLUMNS]
         for of in dict.fromkeys(looked_at):
             if isinstance(of, Property) and in_props(of):
-                parts += [subcolumn(of, kind, f"{table}.props") for kind in KINDS["mixed"]]
+                parts += [subcolumn(of, kind, f"{table}.props") for kind in KINDS]
         return join(", ", parts)
 
     def text(self, of: Source) -> Fragment:
@@ -45,6 +41,8 @@ class ClickhouseValues:
         kind = self._form(of).kind
         if not in_props(of):
             return _kept(of)
+        if kind == "text" and not self._form(of).booleans:
+            return subcolumn(of, "String")  # beside it, the column of booleans is a third of the time
         if kind == "text":
             return fill("coalesce({}, toString({}))", subcolumn(of, "String"), subcolumn(of, "Bool"))
         number = fill(number_text("{}"), subcolumn(of, "Float64"))
@@ -66,9 +64,9 @@ class ClickhouseValues:
         kept = fill("{} <> ''", kept_text(of))
         if not in_props(of):
             return kept
-        form = self._form(of).kind
-        there = [fill("{} IS NOT NULL", subcolumn(of, kind)) for kind in KINDS[form]]
-        return join(" OR ", [*there, kept] if form == "mixed" else there)
+        form = self._form(of)
+        there = [fill("{} IS NOT NULL", subcolumn(of, kind)) for kind in _kinds(form)]
+        return join(" OR ", [*there, kept] if form.kind == "mixed" else there)
 
     def one_of(self, of: Source, texts: Sequence[str]) -> Fragment:
         left, values = self.text(of), list[object](texts)
@@ -96,6 +94,13 @@ class ClickhouseValues:
     def _form(self, of: Source) -> Form:
         form = self._forms.get(of, MIXED) if isinstance(of, Property) else TEXT
         return TEXT if form == ABSENT else form  # a key that no row has costs nothing to read
+
+
+def _kinds(form: Form) -> tuple[Kind, ...]:
+    """The columns that have its values."""
+    if form.kind == "text":
+        return ("String", "Bool") if form.booleans else ("String",)
+    return ("Float64",) if form.kind == "number" else KINDS
 
 
 def in_props(of: Property) -> bool:

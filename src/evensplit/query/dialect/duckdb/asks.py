@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 
 from evensplit.query.conditions import Property
-from evensplit.query.dialect.duckdb.values import NUMBERS, TEXTS, extracted, mixed_number, nested_text, number_text
+from evensplit.query.dialect.duckdb.values import (
+    BOOLEANS,
+    NUMBERS,
+    TEXTS,
+    extracted,
+    mixed_number,
+    nested_text,
+    number_text,
+)
 from evensplit.query.fragment import Fragment, fill, join
 
 KINDS = (
@@ -41,7 +49,8 @@ class DuckdbAsks:
 
     def kinds(self, event_type: str | None, paths: Sequence[Property], after: int, up_to: int) -> Fragment:
         columns = [
-            f"coalesce(bool_or(t{n} IN ({NUMBERS})), FALSE), coalesce(bool_or(t{n} IN ({TEXTS})), FALSE), "
+            f"coalesce(bool_or(t{n} IN ({NUMBERS})), FALSE), coalesce(bool_or(t{n} = 'VARCHAR'), FALSE), "
+            f"coalesce(bool_or(t{n} IN ({BOOLEANS})), FALSE), "
             f"coalesce(bool_or(t{n} NOT IN ({NUMBERS}, {TEXTS}, 'VARIANT_NULL')), FALSE), "
             f"min(abs(x{n})) FILTER (x{n} <> 0), max(abs(x{n})) FILTER (x{n} <> 0)"
             for n in range(len(paths))

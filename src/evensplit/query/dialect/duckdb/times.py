@@ -25,6 +25,9 @@ class DuckdbTimes:
     def as_ms(self) -> Fragment:
         return Fragment("epoch_ms(created_at)")
 
+    def ms(self, column: str) -> str:
+        return f"epoch_ms({column})"
+
     def given(self, text: str) -> Fragment:
         return Fragment("CAST(? AS TIMESTAMP)", (text,))
 

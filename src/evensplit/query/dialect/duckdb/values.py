@@ -14,7 +14,8 @@ from evensplit.query.fragment import Fragment, fill, join
 from evensplit.query.values import number_of
 
 NUMBERS = "'UINT64', 'INT64', 'DOUBLE'"
-TEXTS = "'VARCHAR', 'BOOL_TRUE', 'BOOL_FALSE'"
+BOOLEANS = "'BOOL_TRUE', 'BOOL_FALSE'"
+TEXTS = f"'VARCHAR', {BOOLEANS}"
 TIME_TEXT = "strftime(created_at, '%Y-%m-%d %H:%M:%S.%g')"
 
 

@@ -10,7 +10,6 @@ them), how many came to each step; then, where it is about all of them, for each
 and the 90th percentile of the milliseconds from the step before; then the least and greatest time from first to last.
 """
 
-from evensplit.query.conditions import Source
 from evensplit.query.dialect import Dialect
 from evensplit.query.fragment import Fragment, fill, join
 from evensplit.query.plan.funnel import CellPlan
@@ -90,38 +89,32 @@ def _described(question: Question, dialect: Dialect) -> Fragment:
     else:
         source = Fragment("counted")
     if plan.splits:
-        at = f"t{plan.attributed}" if plan.attributed is not None else f"coalesce({', '.join(reversed(columns))})"
+        latest = ", ".join(f"c.{column}" for column in reversed(columns))
+        at = f"c.t{plan.attributed}" if plan.attributed is not None else f"coalesce({latest})"
         keys = [fill(f"{{}} AS k{n}", dialect.values.key(split.of)) for n, split in enumerate(plan.splits, 1)]
-        joins.append(fill(" LEFT JOIN ({}) AS s ON s.u = c.u", _looked_up(question, dialect, at, keys)))
+        joins.append(_looked_up(question, dialect, "s", at, keys))
         selected += [
             Fragment(f"{dialect.values.key_text(split.of, f's.k{n}')} AS k{n}")
             for n, split in enumerate(plan.splits, 1)
         ]
     if plan.report.count == "sessions":
-        joins.append(
-            fill(" LEFT JOIN ({}) AS w ON w.u = c.u", _looked_up(question, dialect, "t1", [Fragment("person")]))
-        )
+        joins.append(_looked_up(question, dialect, "w", "c.t1", [Fragment("person")]))
         selected.append(Fragment("w.person AS person"))
     else:
         selected.append(Fragment("c.u AS person"))
     return fill("SELECT {} FROM {} AS c{}", join(", ", selected), source, join("", joins))
 
 
-def _looked_up(question: Question, dialect: Dialect, at: str, columns: list[Fragment]) -> Fragment:
-    """Rows (u, columns): what the events with those keys are said to be."""
+def _looked_up(question: Question, dialect: Dialect, name: str, at: str, columns: list[Fragment]) -> Fragment:
+    """A join with what the events with those keys are said to be."""
     plan = question.plan
-    looked_at: list[Source] = [split.of for split in plan.splits]
-    names = ", ".join(f"e.{column.sql.rsplit(' ', 1)[-1]}" for column in columns)
     found = fill(
         "SELECT id, {} FROM {} AS e WHERE {}",
         join(", ", columns),
-        scan.events(dialect, question.as_of, looked_at),
+        scan.events(dialect, question.as_of, [split.of for split in plan.splits]),
         scan.within(dialect, question.as_of, plan.since, plan.until),
     )
-    of = dialect.sequences.row_id(question.packing, at)
-    return fill(
-        f"SELECT a.u AS u, {names} FROM ({{}}) AS e JOIN (SELECT u, {of} AS id FROM counted) AS a ON a.id = e.id", found
-    )
+    return fill(f" LEFT JOIN ({{}}) AS {name} ON {name}.id = {dialect.sequences.row_id(question.packing, at)}", found)
 
 
 def _ranked(question: Question, n: int) -> Fragment:

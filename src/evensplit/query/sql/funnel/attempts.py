@@ -15,8 +15,7 @@ from collections.abc import Sequence
 import msgspec
 
 from evensplit.query.as_of import AsOf
-from evensplit.query.dialect import Dialect
-from evensplit.query.dialect.base import Packing
+from evensplit.query.dialect import Dialect, Packing, packed
 from evensplit.query.fragment import Fragment, fill, join
 from evensplit.query.plan import EventPlan
 from evensplit.query.plan.funnel import ExclusionPlan, FunnelPlan
@@ -33,8 +32,7 @@ class Question(msgspec.Struct, frozen=True):
     @property
     def packing(self) -> Packing:
         """Wide enough for every id that the moment covers and every time of the range."""
-        ids = 1 << self.as_of.watermark.events.bit_length()
-        return Packing(self.plan.since, ids, ids << (self.plan.until - self.plan.since).bit_length())
+        return packed(self.plan.since, self.plan.until, self.as_of.watermark.events)
 
 
 def times(count: int) -> list[str]:
@@ -159,21 +157,20 @@ def _strict(question: Question, dialect: Dialect) -> list[Fragment]:
 def _any(question: Question, dialect: Dialect) -> list[Fragment]:
     """An event serves the first step that it fits and that has none yet; an attempt begins at any event.
 
-    `next_n` knows of every event the next ones that fit the steps 1 to n; the attempt hops along them."""
-    plan, count, held = question.plan, len(question.plan.steps), _held(question.plan)
+    `nexts` knows of every event the next ones that fit each step, seen from the last event backwards; the attempt hops
+    along them. (A join a step would do, too, but ClickHouse plans a table anew wherever it is named.)"""
+    count, held = len(question.plan.steps), _held(question.plan)
     fits, far = dialect.aggregates.has_bit, dialect.sequences.far(question.packing)
     steps = range(1, count + 1)
-    found = [f"next0 AS (SELECT {', '.join(['u', *held, 'k', 'm'])} FROM marked WHERE m <> 0)"]
-    for n in steps:
-        mine = ["u", *held, "k", "m", *(f"n{step}" for step in range(1, n))]
-        once = f"{dialect.aggregates.once} " if n == count else ""
-        found.append(
-            f"next{n} AS {once}(SELECT {_of('a', mine)}, b.k AS n{n} FROM next{n - 1} AS a ASOF LEFT JOIN "
-            f"(SELECT * FROM marked WHERE {fits('m', n - 1)}) AS b ON {_same(plan)} AND b.k > a.k)"
-        )
+    who, once = ", ".join(["u", *held]), dialect.aggregates.once
+    ahead = ", ".join(f"min(CASE WHEN {fits('m', n - 1)} THEN k END) OVER w AS n{n}" for n in steps)
+    found = [
+        f"nexts AS {once} (SELECT {who}, k, m, {ahead} FROM marked WHERE m <> 0 "
+        f"WINDOW w AS (PARTITION BY {who} ORDER BY k DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))"
+    ]
     nexts = [f"n{n}" for n in steps]
     first = " ".join(f"WHEN {fits('m', n - 1)} THEN {1 << (n - 1)}" for n in steps)
-    found.append(f"hop1 AS (SELECT {', '.join(['u', 'k AS t1', *nexts])}, CASE {first} END AS served FROM next{count})")
+    found.append(f"hop1 AS (SELECT {', '.join(['u', 'k AS t1', *nexts])}, CASE {first} END AS served FROM nexts)")
     for n in range(2, count + 1):
         done = times(n - 1)
         open_ = ", ".join(f"CASE WHEN {fits('served', s - 1)} THEN {far} ELSE coalesce(n{s}, {far}) END" for s in steps)
@@ -184,7 +181,7 @@ def _any(question: Question, dialect: Dialect) -> list[Fragment]:
             f"hop{n} AS (SELECT {_of('a', ['u', *done])}, b.k AS t{n}, {_of('b', nexts)}, "
             f"a.served + CASE {serves} END AS served "
             f"FROM (SELECT {', '.join(['u', *done, 'served'])}, least({open_}) AS go FROM hop{n - 1}) AS a "
-            f"LEFT JOIN next{count} AS b ON b.k = a.go)"
+            "LEFT JOIN nexts AS b ON b.k = a.go)"
         )
     columns = [fill(f"CASE WHEN {{}} THEN {t} END AS {t}", _in_window(question, dialect, t)) for t in times(count)[1:]]
     last = fill(f"attempts AS (SELECT {{}} FROM hop{count})", join(", ", [Fragment("u, t1"), *columns]))
