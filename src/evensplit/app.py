@@ -26,6 +26,8 @@ from evensplit.settings import Settings
 from evensplit.storage.catalog import Catalog
 from evensplit.storage.embedded.preparation import Preparation
 from evensplit.storage.embedded.store import EVENTS_AT, EmbeddedStore, Options
+from evensplit.ui.front import Pages
+from evensplit.web.accounts import Doors
 from evensplit.web.guard import Keys
 from evensplit.web.live import Live
 from evensplit.web.protocol import Protocol
@@ -51,6 +53,7 @@ class Services:
         self.assigner = Assigner(self.catalog, store)
         self.answers = Answers(self.catalog.generations)
         self.keys = Keys()
+        self.doors = Doors(self.catalog)
         self.live = Live(store)
         self.read_keys()
 
@@ -101,6 +104,11 @@ async def _store(events: str, options: Options, preparation: Preparation | None)
     return store
 
 
+def application(services: Services) -> ASGIApp:
+    """All there is, outermost first: the pages, the hot routes, every other route of the JSON interface."""
+    return Pages(services, Hot(services, routes(services)))
+
+
 def routes(services: Services) -> ASGIApp:
     """Every route that is not hot. Who may pass has been decided before (`api.capture`)."""
     return cast(ASGIApp, _litestar(services))
@@ -129,7 +137,7 @@ async def _serve(settings: Settings, preparation: Preparation | None) -> None:
         await _first_keys(services)
         server = _Server(
             uvicorn.Config(
-                Hot(services, routes(services)),
+                application(services),
                 host=settings.host,
                 port=settings.port,
                 http=Protocol,
@@ -146,6 +154,7 @@ async def _serve(settings: Settings, preparation: Preparation | None) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, server, services)
+        server.welcome = await services.doors.first(settings.admin_password)
         try:
             await server.serve()
         except SystemExit as exit_:  # uvicorn says by it that it could not listen
@@ -155,6 +164,8 @@ async def _serve(settings: Settings, preparation: Preparation | None) -> None:
 class _Server(uvicorn.Server):
     """uvicorn, told to stop by us: it would send itself the signal again at the end, and the exit code would be 143."""
 
+    welcome: str | None = None  # the token of the link by which the first admin sets a password
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -162,7 +173,10 @@ class _Server(uvicorn.Server):
     def _log_started_message(self, listeners: object) -> None:
         sockets = [s for server in self.servers for s in server.sockets]
         host, port = sockets[0].getsockname()[:2]
-        say(f"Evensplit listens on http://{f'[{host}]' if ':' in host else host}:{port}")
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        say(f"Evensplit listens on {url}")
+        if self.welcome is not None:
+            say(f"  sign in: {url}/welcome?token={self.welcome}   (works once; sets the password of the first admin)")
 
 
 def _stop(server: uvicorn.Server, services: Services) -> None:

@@ -4,6 +4,8 @@ Here: which chart a kind has. Not here: asking for the answer, or showing the fi
 """
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from evensplit.errors import Invalid
@@ -27,13 +29,25 @@ NOT_SET = "(not set)"
 
 def figure(answer: Answer) -> "Figure":
     """Raises Invalid for an answer that has no chart."""
+    from plotly.graph_objects import Figure  # heavy: loaded when the first figure is asked for
+
+    traces, layout = drawn(answer)
+    return Figure({"data": traces, "layout": {"template": "plotly_white", "margin": {"t": 40}} | layout})
+
+
+def drawn(answer: Answer) -> Drawn:
+    """What is on the figure, for who draws it elsewhere; plotly is not loaded. Raises as `figure`."""
     draw = _CHARTS.get(type(answer))
     if draw is None:
         raise Invalid(f"there is no chart of a {type(answer).__name__}; to_dicts() and arrow() have its numbers")
-    from plotly.graph_objects import Figure  # heavy: loaded when the first figure is asked for
+    return draw(answer)
 
-    traces, layout = draw(answer)
-    return Figure({"data": traces, "layout": {"template": "plotly_white", "margin": {"t": 40}} | layout})
+
+def script() -> Path | None:
+    """Where plotly keeps the script that draws in a browser; plotly is not loaded. None: it is not installed."""
+    found = find_spec("plotly")
+    places = [] if found is None else found.submodule_search_locations or []
+    return next((path for place in places if (path := Path(place, "package_data", "plotly.min.js")).exists()), None)
 
 
 # --- lines ----------------------------------------------------------------------------------------

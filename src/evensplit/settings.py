@@ -70,6 +70,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"rule": "empty, or es_s_ and at least 11 letters, digits, - or _", "secret": True},
         ),
     ] = ""
+    admin_password: Annotated[
+        str,
+        Meta(
+            pattern=r"^(.{10,1000})?$",
+            description="The password of the first admin, fixed beforehand; it takes the place of a forgotten one. "
+            "Empty: the first start prints a link, which works once, to set it.",
+            extra={"rule": "empty, or at least 10 characters", "secret": True},
+        ),
+    ] = ""
     dedup_days: Annotated[
         int,
         Meta(ge=7, le=3650, description="For how many days a `message_id` is remembered."),

@@ -138,7 +138,9 @@ def test_cors(served: Server) -> None:
         assert "access-control-allow-origin" in public.post(assignments("nobody"), {"user_id": "u"}, origin).headers
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v1/reports/nothing", "/v1/experiments/x/no", "/%00"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/v1", "/v1/nothing", "/v1/reports/nothing", "/v1/experiments/x/no", "/%00"]
+)
 def test_unknown_paths(api: Client, path: str) -> None:
     assert api.get(path).error(404) == "not_found"
 

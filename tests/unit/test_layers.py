@@ -23,6 +23,8 @@ HEAVY = (
     "uvicorn",
     "httpx",
     "rich",
+    "jinja2",
+    "argon2",
 )
 CORE = ("evensplit.model.event", "evensplit.stats.moments", "evensplit.query.plan", "evensplit.experiments.assign")
 
@@ -42,6 +44,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "clickhouse_connect": ("storage/clickhouse/",),
     "plotly": ("charts.py",),
     "pyarrow": ("api/tables.py",),
+    "jinja2": ("ui/rendering.py",),
+    "argon2": ("web/passwords.py",),
 }
 VAGUE = {
     "utils",

@@ -193,3 +193,48 @@ es_annotations = Table(
     Column("text", Text, nullable=False),
     Column("created_at", Text, nullable=False),
 )
+es_accounts = Table(  # who may sign in to the pages
+    "es_accounts",
+    extension,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),  # whatever its case
+    Column("role", Text, nullable=False),  # viewer, editor, admin
+    Column("password", Text),  # argon2id; NULL until the first one is set
+    Column("invite", Text, unique=True),  # SHA-256 of the one-time link that waits to be used
+    Column("created_at", Text, nullable=False),
+)
+es_sign_ins = Table(  # who is signed in; gone with the account
+    "es_sign_ins",
+    extension,
+    Column("hash", Text, primary_key=True),  # SHA-256 of the cookie
+    Column("account_id", Integer, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),
+)
+es_shares = Table(  # links that show one saved report or one dashboard to anybody; gone with it
+    "es_shares",
+    extension,
+    _id(),
+    Column("hash", Text, nullable=False, unique=True),  # SHA-256 of the link's token
+    Column("hint", Text, nullable=False),
+    Column("saved_id", Integer),
+    Column("dashboard_id", Integer),
+    Column("account_id", Integer),  # who made it
+    Column("created_at", Text, nullable=False),
+)
+es_peeks = Table(  # every reading of results: what was seen first cannot be unseen; the same again is no other reading
+    "es_peeks",
+    extension,
+    _id(),
+    Column("test_id", Integer, nullable=False),  # gone with the test
+    Column("looked_at", Text, nullable=False),
+    Column("as_of", Text, nullable=False),
+    Column("moment", Text, nullable=False),  # the same without what changes at a restart: how far everything was read
+    Column("method", Text, nullable=False),
+    Column("alpha", Float, nullable=False),
+    Column("metric", Text, nullable=False),  # empty: all of them
+    Column("definition", Text, nullable=False),  # of the experiment, as a hash
+    Column("version", Text, nullable=False),  # of Evensplit
+    Column("via", Text, nullable=False),  # api, pages, command
+    UniqueConstraint("test_id", "moment", "method", "alpha", "metric", "definition"),
+)

@@ -4,6 +4,7 @@ Written once on SQLAlchemy Core, handed as text to the `CatalogStore` port. Not 
 """
 
 from evensplit.storage.base import CatalogStore
+from evensplit.storage.catalog.accounts import Accounts, SignIns
 from evensplit.storage.catalog.assignments import Assignments
 from evensplit.storage.catalog.cohorts import Cohorts
 from evensplit.storage.catalog.experiments import Experiments
@@ -11,7 +12,9 @@ from evensplit.storage.catalog.generations import Generations
 from evensplit.storage.catalog.identity import Identity
 from evensplit.storage.catalog.keys import KeyRing
 from evensplit.storage.catalog.links import Links
+from evensplit.storage.catalog.peeks import Peeks
 from evensplit.storage.catalog.saved import Annotations, Saved
+from evensplit.storage.catalog.shares import Shares
 
 __all__ = ["Catalog"]
 
@@ -26,6 +29,10 @@ class Catalog(Experiments):
         self.identity = Identity(store, self.links)
         self.cohorts = Cohorts(store)
         self.keys = KeyRing(store)
+        self.peeks = Peeks(store)
         self.saved = Saved(store)
         self.annotations = Annotations(store)
         self.generations = Generations(store)
+        self.accounts = Accounts(store)
+        self.sign_ins = SignIns(store)
+        self.shares = Shares(store)

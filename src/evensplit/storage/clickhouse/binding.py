@@ -15,6 +15,10 @@ SETTINGS: Mapping[str, str | int] = {
     "aggregate_functions_null_for_empty": 1,  # min, max and sum of nothing are NULL
     "enable_materialized_cte": 1,
     "prefer_column_name_to_alias": 1,  # in `SELECT b // 2 AS b` the right one is the column
+    # Plans are bounded before they are written: many buckets or filters make long statements, and sound ones.
+    "max_query_size": 1 << 26,
+    "max_ast_elements": 10_000_000,
+    "max_expanded_ast_elements": 10_000_000,
 }
 QUOTES = "'\"`"
 

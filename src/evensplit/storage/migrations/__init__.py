@@ -1,3 +1,3 @@
 """Alembic's migrations of the catalog and the record, oldest first in `versions/`. `HEAD` is the newest."""
 
-HEAD = "0003"
+HEAD = "0005"

@@ -1,0 +1,109 @@
+// Draws what `charts.py` made, in the colours of the page. Plotly stands beside the page as a script of its own.
+
+const EARLIER = ", before"; // ends the name of a line of the period that is compared with
+const drawn = new Map(); // element -> what was drawn on it, to be drawn again in another theme
+
+function token(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function themed(chart, element) {
+  const ink = token("--ink"), soft = token("--ink-soft"), line = token("--line");
+  const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, tickfont: { color: soft }, automargin: true, separatethousands: true };
+  const colorway = Array.from({ length: 10 }, (_, n) => token(`--series-${n + 1}`));
+  const narrow = element.clientWidth < 480;
+  const size = Math.round(parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.86);
+  const named = chart.data.filter((trace) => trace.name).length;
+  const layout = {
+    paper_bgcolor: "transparent", plot_bgcolor: "transparent", colorway,
+    font: { family: token("--font"), size, color: ink },
+    margin: { t: 8, r: 12, b: 36, l: 44, pad: 2 },
+    showlegend: named > 1,
+    legend: { orientation: "h", y: element.clientHeight < 320 ? -0.26 : -0.16, yanchor: "top", x: 0, font: { color: ink }, itemwidth: 30 },
+    hoverlabel: { bgcolor: token("--raised"), bordercolor: line, font: { color: ink }, align: "left", namelength: 40 },
+    ...chart.layout,
+  };
+  layout.xaxis = { ...axis, showgrid: false, nticks: narrow ? 4 : undefined, ...(chart.layout.xaxis || {}) };
+  layout.yaxis = { ...axis, rangemode: "tozero", ...(chart.layout.yaxis || {}) };
+  if (chart.data.some((trace) => trace.type === "heatmap")) layout.yaxis.showgrid = false;
+  const mains = chart.data.filter((trace) => !isEarlier(trace));
+  const data = chart.data.map((trace) => {
+    const place = isEarlier(trace) ? mains.findIndex((main) => `${main.name}${EARLIER}` === trace.name) : mains.indexOf(trace);
+    return restyled(trace, { ink, line, colorway, narrow, own: colorway[Math.max(place, 0) % colorway.length] });
+  });
+  return { data, layout };
+}
+
+function isEarlier(trace) {
+  return (trace.name || "").endsWith(EARLIER);
+}
+
+// The largest share after the first column, which is always 1 and would make all others pale.
+function highest(rows) {
+  return Math.max(0.01, ...rows.flatMap((row) => row.slice(1)).filter((value) => value !== null));
+}
+
+function restyled(trace, { ink, line, colorway, narrow, own }) {
+  const made = { ...trace };
+  if (made.type === "heatmap") {
+    made.colorscale = [[0, token("--heat-0")], [1, token("--heat-1")]];
+    made.xgap = made.ygap = 1;
+    made.zmax = highest(made.z);
+    made.showscale = false;
+    if (narrow) delete made.texttemplate;
+  }
+  if (made.type === "sankey") {
+    made.node = { ...made.node, align: "left", color: made.node.label.map((_, n) => colorway[n % colorway.length]), line: { width: 0 } };
+    made.link = { ...made.link, color: line };
+    made.textfont = { color: ink };
+  }
+  if (made.type === "scatter") {
+    made.line = { width: 2, ...(made.line || {}) };
+    made.marker = { size: (made.x || []).length > 45 ? 3 : 5, ...(made.marker || {}) };
+    made.line.color = made.marker.color = own;
+    if (isEarlier(made)) made.opacity = 0.55;
+  }
+  if (made.type === "bar" && made.text) made.textposition = "outside";
+  return made;
+}
+
+export function draw(element, chart) {
+  const { data, layout } = themed(chart, element);
+  drawn.set(element, chart);
+  return window.Plotly.react(element, data, layout, { displayModeBar: false, responsive: true, showTips: false });
+}
+
+// Draw every chart of a fragment that was just put into the page. `onPoint` is told which trace and point was clicked.
+export async function drawAll(root, onPoint) {
+  await ready();
+  for (const element of root.querySelectorAll(".chart:not([hidden])")) {
+    const source = element.parentElement.querySelector("script.chart-data");
+    await draw(element, JSON.parse(source.textContent));
+    if (onPoint) element.on("plotly_click", (event) => onPoint(event.points[0]));
+  }
+}
+
+export function forget(root) {
+  for (const element of root.querySelectorAll(".chart")) {
+    if (drawn.delete(element)) window.Plotly.purge(element);
+  }
+}
+
+export async function png(element, name) {
+  await window.Plotly.downloadImage(element, { format: "png", filename: name, width: element.clientWidth, height: element.clientHeight, scale: 2 });
+}
+
+function ready() {
+  if (window.Plotly) return Promise.resolve();
+  return new Promise((resolve) => {
+    const look = () => (window.Plotly ? resolve() : setTimeout(look, 20));
+    look();
+  });
+}
+
+document.addEventListener("theme", () => {
+  for (const [element, chart] of drawn) {
+    if (element.isConnected) draw(element, chart);
+    else drawn.delete(element);
+  }
+});
