@@ -26,7 +26,7 @@ serve: $(RUN_STAMP)
 demo: $(RUN_STAMP)
 	@exec $(BIN)/evensplit demo $(ARGS)
 
-# Unit tests first, then the documents, then whole servers.
+# Unit tests first, then the documents, then whole servers, then their pages in a real browser (Chromium).
 # Reports against slow, obvious counts: more examples than the run before has time for.
 ORACLES = $(wildcard tests/unit/query/test_*_oracle.py tests/unit/query/test_*_oracles.py) \
 	tests/unit/query/test_identity.py tests/unit/query/test_cohorts.py tests/unit/query/test_trend_persons.py
@@ -35,7 +35,9 @@ test: $(DEV_STAMP)
 	$(BIN)/pytest $(or $(ARGS),-n 2 -m "not clickhouse" tests/unit tests/docs)
 	$(if $(ARGS),,$(BIN)/pytest -n 2 -m clickhouse tests/unit)
 	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=20 $(BIN)/pytest -n 2 -m "not clickhouse" $(ORACLES))
+	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=4 $(BIN)/pytest -n 2 -k many_worlds $(ORACLES))
 	$(if $(ARGS),,$(BIN)/pytest tests/system)
+	$(if $(ARGS),,$(BIN)/pytest -n 2 tests/browser)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .

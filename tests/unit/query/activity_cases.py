@@ -16,7 +16,7 @@ from evensplit.model.report.persons import PersonsQuestion
 from evensplit.query.run.kinds import Kind
 from tests.unit.query import trend_oracle
 from tests.unit.query.clickhouse_store import AnyStore
-from tests.unit.query.memory_store import Event
+from tests.unit.query.memory_store import Event, Stated
 
 Links: TypeAlias = list[tuple[str, str, int]]
 HOUR = 3_600_000
@@ -108,8 +108,7 @@ def events(report: dict[str, Any], most: int = 25) -> st.SearchStrategy[list[Eve
 def filled(store: AnyStore, events: Sequence[Event], links: Links) -> AnyStore:
     """The store with these events and links."""
     store.put(*events)
-    for anonymous, user, at in links:
-        store.link(anonymous, user, at)
+    store.state(*(Stated("link", *link) for link in links))
     return store
 
 

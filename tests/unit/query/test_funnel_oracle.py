@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +13,13 @@ from hypothesis import strategies as st
 
 from evensplit.model.report import read
 from evensplit.model.report.funnel import Funnel, FunnelAnswer, FunnelStep
+from evensplit.model.report.persons import PersonsQuestion
 from evensplit.query.run.funnel import run
+from evensplit.query.run.kinds import FUNNEL
 from tests.unit.query import funnel_oracle as oracle
+from tests.unit.query import worlds
 from tests.unit.query.clickhouse_store import AnyStore, ClickhouseStore
-from tests.unit.query.memory_store import Event, MemoryStore, properties
+from tests.unit.query.memory_store import Event, MemoryStore, Stated, properties
 from tests.unit.query.trend_oracle import OTHER
 
 TIMES = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
@@ -24,7 +28,8 @@ START = 1_793_491_200_000  # 2026-11-01T00:00Z
 UNTIL = START + 40 * MINUTE
 NOW = START + 86_400_000
 PERSONS = {"v1": "u1", "v2": "u2"}
-Case = tuple[list[dict[str, Any]], list[Event], bool]
+LINKS = [(visitor, person, START) for visitor, person in PERSONS.items()]
+Case = tuple[list[dict[str, Any]], list[Event], list[tuple[str, str, int]]]
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 
 P_VALUES: list[Any] = ["x", "y", 1, 1.0, "1", None, True, "$other"]
@@ -101,7 +106,13 @@ def instant(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat()
 
 
-CASES = st.tuples(st.lists(reports(), min_size=4, max_size=4), st.one_of(EVENTS, ONE_USER), st.booleans())
+LINKED = st.sampled_from([[], LINKS])
+CASES = st.tuples(st.lists(reports(), min_size=4, max_size=4), st.one_of(EVENTS, ONE_USER), LINKED)
+MANY = st.tuples(
+    st.lists(reports().map(worlds.split), min_size=2, max_size=2),
+    worlds.several(st.one_of(EVENTS, ONE_USER)),
+    LINKED.map(worlds.linked),
+)
 
 
 @settings(max_examples=12 * TIMES, suppress_health_check=SLOW)
@@ -116,18 +127,40 @@ def test_and_so_it_is_on_clickhouse(case: Case) -> None:
     holds(case, ClickhouseStore())
 
 
-def holds(case: Case, store: AnyStore) -> None:
-    asked, events, linked = case
+@settings(max_examples=4 * TIMES, suppress_health_check=SLOW)
+@given(MANY)
+def test_and_so_it_is_in_many_worlds_on_clickhouse(case: Case) -> None:
+    holds(case, ClickhouseStore())
+
+
+@settings(max_examples=8 * TIMES, suppress_health_check=SLOW)
+@given(reports(plain=True), st.one_of(EVENTS, ONE_USER))
+def test_a_looser_order_brings_everybody_as_far(report: dict[str, Any], events: list[Event]) -> None:
+    """Strict, ordered, any: who comes to a step in one of them comes to it in the next."""
+    store = MemoryStore()
     store.put(*events)
-    for visitor, person in PERSONS.items() if linked else ():
-        store.link(visitor, person, START)
+    report = report | {"count": "users", "view": "steps"}
+    for n in range(1, len(report["steps"]) + 1):
+        strict, ordered, any_ = (people(store, report | {"order": order}, n) for order in ("strict", "ordered", "any"))
+        assert strict <= ordered <= any_
+
+
+def people(store: AnyStore, report: dict[str, Any], step: int) -> set[str]:
+    asked = read(PersonsQuestion, json.dumps({"report": report, "at": {"step": step}, "limit": 1000}))
+    return {person.id for person in asyncio.run(FUNNEL.persons(store, asked, NOW)).persons}
+
+
+def holds(case: Case, store: AnyStore) -> None:
+    asked, events, links = case
+    store.put(*events)
+    store.state(*(Stated("link", *link) for link in links))
     for report in asked:
-        agrees(report, store, events, linked)
+        agrees(report, store, events, {visitor: person for visitor, person, _ in links})
 
 
-def agrees(report: dict[str, Any], store: AnyStore, events: list[Event], linked: bool) -> None:
+def agrees(report: dict[str, Any], store: AnyStore, events: list[Event], persons: Mapping[str, str]) -> None:
     answer = asyncio.run(run(store, read(Funnel, json.dumps(report)), NOW))
-    found = oracle.funnel(events, report, START, UNTIL, PERSONS if linked else {})
+    found = oracle.funnel(events, report, START, UNTIL, persons)
     count = len(report["steps"])
     same(answer.steps, found, count)
     parts = {place(part.breakdown, part.rest): part for part in answer.breakdowns}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evensplit.query.run.kinds import RETENTION
-from tests.unit.query import retention_oracle
+from tests.unit.query import retention_oracle, worlds
 from tests.unit.query.activity_cases import CHOICES, LINKS, Links, ask, behind, events, examples, filled, ms, ranges
 from tests.unit.query.clickhouse_store import STORES, AnyStore
 from tests.unit.query.memory_store import Event
@@ -18,7 +18,8 @@ Case = tuple[dict[str, Any], list[Event], Links, datetime]
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
+def cases(draw: st.DrawFn, many: bool = False) -> Case:
+    """`many`: of many worlds at once."""
     common = draw(ranges(["hour", "day", "day", "week", "month"]))
     start = draw(CHOICES)
     split = st.builds(
@@ -38,6 +39,9 @@ def cases(draw: st.DrawFn) -> Case:
     }
     since, until = (datetime.fromisoformat(common[name]) for name in ("since", "until"))
     now = draw(st.sampled_from([until + timedelta(days=400), until, since + (until - since) / 2]))
+    if many:
+        happened, links = draw(worlds.several(events(common, 12))), worlds.linked(draw(LINKS))
+        return worlds.split(report), happened, links, now.replace(microsecond=0)
     return report, draw(events(common)), draw(LINKS), now.replace(microsecond=0)
 
 
@@ -45,8 +49,19 @@ def cases(draw: st.DrawFn) -> Case:
 @examples(16)
 @given(cases())
 def test_retention_is_what_counting_by_hand_gives(engine: str, case: Case) -> None:
+    held_on(STORES[engine](), case)
+
+
+@examples(15)
+@given(cases(many=True))
+def test_and_so_it_is_in_many_worlds_on_clickhouse(case: Case) -> None:
+    held_on(STORES["clickhouse"](), case, False)
+
+
+def held_on(store: AnyStore, case: Case, people: bool = True) -> None:
+    """`people`: those behind some of the cells are asked for, too."""
     report, happened, links, now = case
-    store = filled(STORES[engine](), happened, links)
+    filled(store, happened, links)
     answer = ask(RETENTION, store, report, ms(now))
     since, until = (datetime.fromisoformat(report[name]) for name in ("since", "until"))
     expected = retention_oracle.retention(happened, links, report, (since, until), now)
@@ -59,10 +74,11 @@ def test_retention_is_what_counting_by_hand_gives(engine: str, case: Case) -> No
     assert set(places) == (set(expected.parts) if report["breakdown"] else set())
     for place, part in places.items():
         held(part.cohorts, part.total, expected.parts[place])
-        whoever(
-            store, report, now, part.cohorts, expected.parts[place], {"breakdown": part.breakdown, "rest": part.rest}
-        )
-    whoever(store, report, now, answer.cohorts, expected.everybody, {})
+        if people:
+            of = {"breakdown": part.breakdown, "rest": part.rest}
+            whoever(store, report, now, part.cohorts, expected.parts[place], of)
+    if people:
+        whoever(store, report, now, answer.cohorts, expected.everybody, {})
 
 
 def held(cohorts: list[Any], total: Any, expected: list[list[People]]) -> None:

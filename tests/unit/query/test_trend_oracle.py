@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from evensplit.model.report import read
 from evensplit.model.report.trend import Trend
 from evensplit.query.run.trend import run
-from tests.unit.query import trend_oracle
+from tests.unit.query import trend_oracle, worlds
 from tests.unit.query.clickhouse_store import AnyStore, ClickhouseStore
 from tests.unit.query.memory_store import Event, MemoryStore
 
@@ -118,7 +118,8 @@ def reports(draw: st.DrawFn) -> tuple[dict[str, Any], datetime, datetime]:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[dict[str, Any], datetime, datetime, list[Event]]:
+def cases(draw: st.DrawFn, many: bool = False) -> tuple[dict[str, Any], datetime, datetime, list[Event]]:
+    """`many`: of many worlds at once."""
     report, low, high = draw(reports())
     first, last = (int((at - EPOCH) / timedelta(milliseconds=1)) for at in (low, high))
     hours = st.integers(-2, (last - first) // 3_600_000 + 2).map(lambda n: first + n * 3_600_000)
@@ -132,6 +133,8 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Any], datetime, datetime, list[Eve
         user_id=st.sampled_from(["u1", "u2", "u3", None]),
         session_id=st.sampled_from(["s1", "s2", None]),
     )
+    if many:
+        return worlds.split(report), low, high, draw(worlds.several(st.lists(event, max_size=8)))
     return report, low, high, draw(st.lists(event, max_size=25))
 
 
@@ -155,9 +158,15 @@ def test_and_so_it_is_over_properties_kept_as_columns(case: Case) -> None:
         store.connection.close()
 
 
-@settings(max_examples=40 * TIMES, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=15 * TIMES, deadline=None, suppress_health_check=SLOW)
 @given(cases())
 def test_and_so_it_is_on_clickhouse(case: Case) -> None:
+    holds(case, ClickhouseStore())
+
+
+@settings(max_examples=20 * TIMES, deadline=None, suppress_health_check=SLOW)
+@given(cases(many=True))
+def test_and_so_it_is_in_many_worlds_on_clickhouse(case: Case) -> None:
     holds(case, ClickhouseStore())
 
 
