@@ -33,7 +33,7 @@ from evensplit.storage.embedded.writer import Settings, WriterClient
 COPY = "analytics.duckdb"
 EVENTS_AT = "events_at"  # in es_state: where events are kept, if not here
 FOLLOW_EVERY = 1.0  # seconds between looks at the record
-FOLLOW_ROWS = 20_000  # rows copied by one background step, so that capture keeps the processor
+FOLLOW_ROWS = 5_000  # rows copied by one background step: a report waits for the one that runs
 PRUNE_AFTER = 10_000  # tombstones applied before they are taken away
 FOLLOW_SHARE = 0.15  # at most this share of the time is spent following while rows keep coming
 
@@ -274,9 +274,9 @@ class EmbeddedStore:
     async def _follow(self) -> None:
         """Keep the copy near the record, with a bounded share of the processor."""
         loop = asyncio.get_running_loop()
-        await self._opened()
+        columns = await self._opened()
         while True:
-            began = loop.time()
+            began, at = loop.time(), columns.at.events
             try:
                 await loop.run_in_executor(self._syncing, self._sync, FOLLOW_ROWS)
             except Exception:
@@ -284,7 +284,8 @@ class EmbeddedStore:
             await self._prune_tombstones()
             await loop.run_in_executor(self._syncing, self._columns_in_order)
             took = loop.time() - began
-            await asyncio.sleep(max(FOLLOW_EVERY - took, took * (1 / FOLLOW_SHARE - 1)))
+            behind = columns.at.events - at >= FOLLOW_ROWS
+            await asyncio.sleep(max(0.0 if behind else FOLLOW_EVERY - took, took * (1 / FOLLOW_SHARE - 1)))
 
     async def _prune_tombstones(self) -> None:
         """Take away what the copy has applied, so that the list stays short."""
