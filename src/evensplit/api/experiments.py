@@ -17,7 +17,7 @@ from evensplit.experiments.results import Results
 from evensplit.model.experiment import Action, Experiment, Variant, read_new, read_patch, settle
 from evensplit.model.faults import Fields, text_of
 from evensplit.model.instant import rfc3339
-from evensplit.model.metric import Mean, Metric, Proportion, Recorded, read_metrics
+from evensplit.model.metric import Metric, read_metrics
 from evensplit.storage.base import StoredAssignment
 from evensplit.storage.catalog import Catalog
 
@@ -53,7 +53,7 @@ class ExperimentReply(msgspec.Struct, frozen=True, kw_only=True):
     stopped_at: str | None
     control: str
     variants: list[VariantReply]
-    metrics: list[Recorded | Proportion | Mean]
+    metrics: list[Metric]
     method: str
     hash_version: str
     seed: str
@@ -99,7 +99,7 @@ class ExperimentBody(msgspec.Struct):
     start: bool = True
     hash_version: str = "growthbook_v2"
     seed: str | None = None
-    metrics: list[Recorded | Proportion | Mean] = []
+    metrics: list[Metric] = []
 
 
 class ExperimentChange(msgspec.Struct):
@@ -172,7 +172,7 @@ archive_experiment = _mover("archive", "Put it away: it answers nobody any more"
     "/v1/experiments/{name:str}/metrics",
     tags=TAGS,
     summary="Replace the metric definitions",
-    operation_class=takes(list[Recorded | Proportion | Mean]),
+    operation_class=takes(list[Metric]),
 )
 async def set_metrics(request: Call, name: FromPath[str]) -> ExperimentReply:
     wrapped = b'{"metrics":' + text_of(await request.body()) + b"}"

@@ -17,6 +17,8 @@ COMMANDS = {
     "export": ("files", "Write events to a CSV, NDJSON or Parquet file."),
     "copy": ("copy", "Move events to ClickHouse."),
     "experiment": ("experiment", "Create, list and load experiments; show results."),
+    "power": ("power", "How long an experiment has to run."),
+    "simulate": ("simulate", "How often a difference is called that is none."),
     "sql": ("sql", "Ask a question in SQL."),
     "keys": ("keys", "List, create and revoke keys."),
 }

@@ -4,7 +4,15 @@ import click
 
 from evensplit.cli import tables
 from evensplit.cli.tables import number
-from evensplit.experiments.results import ComparisonNumbers, MetricResult, Results, SampleRatio
+from evensplit.experiments.results import (
+    Adjusted,
+    ComparisonNumbers,
+    Equivalence,
+    MetricResult,
+    NonInferiority,
+    Results,
+    SampleRatio,
+)
 from evensplit.stats.estimate import Interval, NotEnough
 
 
@@ -43,6 +51,7 @@ def _against(comparison: ComparisonNumbers, level: str) -> str:
     if isinstance(comparison.unknown, NotEnough):
         return f"unknown: {comparison.unknown.message}"
     parts = [f"difference {_interval(comparison.difference)}", f"lift {_interval(comparison.lift, '%')}"]
+    parts += _besides(comparison)
     if isinstance(comparison.chance_to_win, float) and isinstance(comparison.expected_loss, float):
         won = f"chance to win {100 * comparison.chance_to_win:.4g}%, expected loss {number(comparison.expected_loss)}"
         return ", ".join([*parts, f"{won} ({comparison.method}, {level} intervals)"])
@@ -55,9 +64,24 @@ def _against(comparison: ComparisonNumbers, level: str) -> str:
     return ", ".join([*parts, f"{p_value} ({method}, {level} intervals)"])
 
 
+def _besides(comparison: ComparisonNumbers) -> list[str]:
+    """What the covariate did, and what the margin says."""
+    parts = []
+    if isinstance(comparison.cuped, Adjusted):
+        reduced = comparison.cuped.variance_reduction
+        parts.append("covariate not used" if reduced is None else f"variance less by {100 * reduced:.3g}%")
+    if isinstance(comparison.non_inferiority, NonInferiority):
+        margin = f"{100 * comparison.non_inferiority.margin:g}%"
+        words = {True: "not worse by", False: "may be worse by", None: "not known whether worse by"}
+        parts.append(f"{words[comparison.non_inferiority.non_inferior]} {margin}")
+    if isinstance(comparison.equivalence, Equivalence) and comparison.equivalence.equivalent:
+        parts.append(f"the same within {100 * comparison.equivalence.margin:g}%")
+    return parts
+
+
 def _interval(interval: Interval | None, unit: str = "") -> str:
     if interval is None:
         return "unknown"
     scale = 100 if unit else 1
-    low, high = number(interval.lower * scale), number(interval.upper * scale)
-    return f"{number(interval.estimate * scale)}{unit} [{low}{unit}, {high}{unit}]"
+    low, high = ("..." if end is None else f"{number(end * scale)}{unit}" for end in (interval.lower, interval.upper))
+    return f"{number(interval.estimate * scale)}{unit} [{low}, {high}]"

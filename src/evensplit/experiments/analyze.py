@@ -11,24 +11,27 @@ import msgspec
 
 from evensplit.errors import NotFound
 from evensplit.experiments import exposures, measure
-from evensplit.experiments.compare import Reading, answer, corrected, judged
+from evensplit.experiments.compare import Evidence, answers, judged
 from evensplit.experiments.conditions import check
 from evensplit.experiments.exposures import Scope
-from evensplit.experiments.measure import Census, Measurement
-from evensplit.experiments.results import Results, SampleRatio, Warned
+from evensplit.experiments.measure import Census, Measured, Measurement, census
+from evensplit.experiments.results import MetricResult, Results, SampleRatio, Warned
 from evensplit.experiments.shares import Phases, expected, phases
+from evensplit.experiments.weigh import Reading
 from evensplit.model.experiment import Experiment, settle
 from evensplit.model.faults import Fault
 from evensplit.model.metric import Method, Metric, Recorded
 from evensplit.query.as_of import encode
 from evensplit.query.as_of import settle as settle_as_of
 from evensplit.query.dialect import speak
-from evensplit.stats.estimate import NotEnough
-from evensplit.stats.moments import Moments
+from evensplit.stats.estimate import Alternative, NotEnough
 from evensplit.stats.multiplicity import Correction
+from evensplit.stats.sequential import HORIZON
 from evensplit.stats.srm import mismatch
 from evensplit.storage.base import EventStore
 from evensplit.storage.catalog.experiments import Weight
+
+MOST_HORIZON = 10**12
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +40,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     metric: str | None = None
     method: Method | None = None
     alpha: float = 0.05
+    alternative: Alternative = "two-sided"
+    horizon: int = HORIZON
     correction: Correction = "none"
     as_of: str | None = None
 
@@ -67,21 +72,35 @@ def read_question(values: Mapping[str, str]) -> Question:
     if not 0 < alpha < 1:
         faults.append(Fault("alpha", f"must lie between 0 and 1, is {values['alpha']!r}"))
     corrections: Mapping[str, Correction] = {word: word for word in get_args(Correction)}
+    alternatives: Mapping[str, Alternative] = {word: word for word in get_args(Alternative)}
+    alternative = alternatives.get(values.get("alternative", "two-sided"))
+    if alternative is None:
+        faults.append(Fault("alternative", f"must be two-sided, greater or less, is {values['alternative']!r}"))
+    horizon = _horizon(values.get("horizon", str(HORIZON)), faults)
     correction = corrections.get(values.get("correction", "none"))
     if correction is None:
         faults.append(Fault("correction", f"must be none, holm or bh, is {values['correction']!r}"))
     if "dimension" in values:
         faults.append(Fault("dimension", "is not supported yet"))
-    known = {"metric", "method", "alpha", "correction", "dimension", "as_of"}
+    known = {"metric", "method", "alpha", "alternative", "horizon", "correction", "dimension", "as_of"}
     faults += [Fault(name, "is not a known parameter") for name in values if name not in known]
     settle(faults)
     return Question(
         metric=values.get("metric"),
         method=method,
         alpha=alpha,
+        alternative=alternative or "two-sided",
+        horizon=horizon,
         correction=correction or "none",
         as_of=values.get("as_of"),
     )
+
+
+def _horizon(text: str, faults: list[Fault]) -> int:
+    horizon = int(text) if text.isdecimal() and len(text) < 20 else 0
+    if not 1 <= horizon <= MOST_HORIZON:
+        faults.append(Fault("horizon", f"must be a whole number of users from 1 to {MOST_HORIZON:,}, is {text!r}"))
+    return horizon
 
 
 async def analyze(store: EventStore, experiment: Experiment, history: Sequence[Weight], question: Question) -> Results:
@@ -91,32 +110,57 @@ async def analyze(store: EventStore, experiment: Experiment, history: Sequence[W
     population = await _population(store, experiment, phases(experiment, history), scope)
     found = await _census(store, scope)
     metrics: Sequence[Metric] = experiment.metrics or [Recorded(name=name) for name in found]
-    if question.metric is not None:
-        metrics = [metric for metric in metrics if metric.name == question.metric]
-        if not metrics:
-            raise NotFound(f"experiment {experiment.name!r} has no metric named {question.metric!r}")
+    metrics = _asked(experiment, metrics, question)
     await check(store, metrics)
-    plans = [measure.measurement(metric, scope, found) for metric in metrics]
-    moments = await _moments(store, scope, plans)
-    reading = Reading(question.method or experiment.method, question.alpha)
-    answers = [
-        answer(experiment, metric, plan, moments.get(number, {}), reading)
+    plans = [measure.measurement(metric, found) for metric in metrics]
+    measured = await _measured(store, scope, plans)
+    reading = Reading(question.method or experiment.method, question.alpha, question.alternative, question.horizon)
+    evidence = [
+        Evidence(metric, plan, measured[number].samples.get(None, {}))
         for number, (metric, plan) in enumerate(zip(metrics, plans, strict=True))
     ]
-    answers = corrected(answers, question.correction)
+    found_out, family = answers(experiment, evidence, reading, question.correction)
+    found_out = [_capped(result, measured[number].caps) for number, result in enumerate(found_out)]
+    shown = [each for each in found_out if question.metric in (None, each.metric)]
     return Results(
         experiment=experiment.name,
         as_of=encode(as_of.watermark, as_of.links),
         method=reading.method,
         alpha=question.alpha,
+        alternative=question.alternative,
+        horizon=question.horizon if reading.method == "sequential" else msgspec.UNSET,
         correction=question.correction,
+        family=family,
         control=experiment.control,
         users=population.users,
         srm=population.srm,
-        metrics=tuple(judged(each, question.alpha, population.suspect) for each in answers),
-        warnings=population.warnings,
+        metrics=tuple(judged(each, question.alpha, population.suspect) for each in shown),
+        warnings=population.warnings + _caution(experiment, reading, shown),
         altered_by_erasure=True if question.as_of is not None and as_of.altered_by_erasure else msgspec.UNSET,
     )
+
+
+def _asked(experiment: Experiment, metrics: Sequence[Metric], question: Question) -> Sequence[Metric]:
+    """A correction needs the whole family of primary metrics, also where only one is asked for."""
+    if question.metric is None:
+        return metrics
+    if all(metric.name != question.metric for metric in metrics):
+        raise NotFound(f"experiment {experiment.name!r} has no metric named {question.metric!r}")
+    corrected = question.correction != "none"
+    return [metric for metric in metrics if metric.name == question.metric or (corrected and metric.role == "primary")]
+
+
+def _caution(experiment: Experiment, reading: Reading, shown: Sequence[MetricResult]) -> tuple[Warned, ...]:
+    """A test at a fixed horizon does not hold while its users are still coming in."""
+    count = sum(each.p_value is not None for result in shown for each in result.comparisons)
+    if reading.method != "fixed" or experiment.status != "running" or not count:
+        return ()
+    message = (
+        f"the p values and intervals of method fixed ({count} comparisons) hold if they are read once, at a number of "
+        "users or a day that was chosen before the start; while the experiment runs, method sequential may be read "
+        "at any time"
+    )
+    return (Warned("fixed_horizon", count, message),)
 
 
 async def _population(store: EventStore, experiment: Experiment, weights: Phases, scope: Scope) -> Population:
@@ -149,29 +193,25 @@ def _sample_ratio(users: Mapping[str, int], wanted: Mapping[str, float]) -> Samp
 
 
 async def _census(store: EventStore, scope: Scope) -> dict[str, Census]:
-    query = measure.census(scope)
+    query = census(scope)
     rows = await store.query(query.sql, query.values)
     return {str(name): Census(_whole(count), _whole(named), binary is True) for name, count, named, binary in rows}
 
 
-async def _moments(
-    store: EventStore, scope: Scope, plans: Sequence[Measurement | NotEnough]
-) -> dict[int, dict[int, Moments]]:
-    """By the number of the plan, by variant id."""
+async def _measured(store: EventStore, scope: Scope, plans: Sequence[Measurement | NotEnough]) -> dict[int, Measured]:
+    """By the number of the plan; nothing where there is not enough to begin with."""
     wanted = {number: plan for number, plan in enumerate(plans) if isinstance(plan, Measurement)}
-    found: dict[int, dict[int, Moments]] = {number: {} for number in wanted}
-    if wanted:
-        query = measure.moments(scope, wanted)
-        for number, variant_id, n, total, m2 in await store.query(query.sql, query.values):
-            found[_whole(number)][_whole(variant_id)] = Moments(_whole(n), _number(total), _number(m2))
-    return found
+    return dict.fromkeys(range(len(plans)), Measured({})) | await measure.measure(store, scope, wanted)
+
+
+def _capped(result: MetricResult, caps: Sequence[float | None]) -> MetricResult:
+    """With the values at which its numbers were capped."""
+    if all(cap is None for cap in caps):
+        return result
+    both = dict(zip(("numerator", "denominator"), caps, strict=False))
+    return msgspec.structs.replace(result, cap_value=caps[0] if len(caps) == 1 else both)
 
 
 def _whole(value: object) -> int:
     assert isinstance(value, int), value
     return value
-
-
-def _number(value: object) -> float:
-    """A sum that left the range of doubles comes back as NULL or infinite."""
-    return value if isinstance(value, float) else math.nan

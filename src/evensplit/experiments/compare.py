@@ -1,74 +1,95 @@
-"""From moments to what is sent: each variant's numbers, comparisons, correction and verdict. Nothing is read here."""
+"""From samples to what is sent: each variant's numbers, comparisons, correction and verdict. Nothing is read here.
 
-from collections.abc import Mapping, Sequence
+Not here: how one variant is compared with the control (`weigh`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from evensplit.experiments.measure import Measurement
-from evensplit.experiments.results import ComparisonNumbers, MetricResult, VariantNumbers
+from evensplit.experiments.results import Family, MetricResult, VariantNumbers
+from evensplit.experiments.standing import standings
 from evensplit.experiments.verdict import Finding, judge
+from evensplit.experiments.weigh import Pair, Reading, weigh
 from evensplit.model.experiment import Experiment
-from evensplit.model.metric import Method, Metric, Shape, kind_of
-from evensplit.stats.bayesian import Belief, Prior, believed
-from evensplit.stats.contrast import contrast
-from evensplit.stats.estimate import Compared, Interval, NotEnough
-from evensplit.stats.frequentist import compare_means, compare_proportions
-from evensplit.stats.moments import EMPTY, Moments
-from evensplit.stats.multiplicity import Correction, adjust
-from evensplit.stats.sequential import compare_always
+from evensplit.model.metric import Metric, kind_of
+from evensplit.stats.estimate import NotEnough
+from evensplit.stats.moments import EMPTY
+from evensplit.stats.multiplicity import Correction, adjust, interval_alphas
+from evensplit.stats.samples import Quantiles, Ratios, Sample, Values, nothing_like, units, values
+from evensplit.stats.sides import Side, side_of
 
 
-class Reading(msgspec.Struct, frozen=True):
-    """How the evidence is weighed."""
+class Evidence(msgspec.Struct, frozen=True):
+    """What the store has to say about one metric; `samples` by variant id."""
 
-    method: Method
-    alpha: float
+    metric: Metric
+    plan: Measurement | NotEnough
+    samples: Mapping[int, Sample]
 
 
 def answer(
     experiment: Experiment,
     metric: Metric,
     plan: Measurement | NotEnough,
-    moments: Mapping[int, Moments],
+    samples: Mapping[int, Sample],
     reading: Reading,
+    alphas: Mapping[str, float] | None = None,
 ) -> MetricResult:
-    """`moments` by variant id. The verdict waits for the correction."""
+    """`samples` by variant id; a variant without rows may be missing. `alphas` of the intervals, by variant, where they
+    are not the reading's. The verdict waits for the correction."""
     blank = MetricResult(metric=metric.name, kind=kind_of(metric), role=metric.role, direction=metric.direction)
     if isinstance(plan, NotEnough):
         return msgspec.structs.replace(blank, unknown=plan)
-    of = {variant.name: moments.get(variant.id, EMPTY) for variant in experiment.variants}
-    comparisons = tuple(
-        _compared(metric, plan.shape, (name, of[name]), (experiment.control, of[experiment.control]), reading)
+    like = next(iter(samples.values()), values(plan.shape, EMPTY))
+    of = {variant.name: samples.get(variant.id, nothing_like(like)) for variant in experiment.variants}
+    control = experiment.control
+    pairs = [
+        Pair((name, control), (of[name], of[control]), (alphas or {}).get(name, reading.alpha))
         for name in of
-        if name != experiment.control
-    )
+        if name != control
+    ]
+    comparisons = tuple(weigh(metric, pair, reading) for pair in pairs)
+    if alphas:
+        comparisons = tuple(
+            msgspec.structs.replace(each, interval_alpha=alphas.get(each.variant, reading.alpha))
+            for each in comparisons
+        )
     nothing_known = bool(comparisons) and all(each.difference is None for each in comparisons)
+    best = {} if nothing_known or reading.method != "bayesian" else standings(metric, of, control)
+    numbers = {name: _numbers(name, sample) for name, sample in of.items()}
     return msgspec.structs.replace(
         blank,
-        shape=plan.shape,
+        shape=like.shape if isinstance(like, Values) else None,
         unit=plan.unit,
-        variants=tuple(_numbers(name, sample, plan.shape) for name, sample in of.items()),
+        variants=tuple(msgspec.structs.replace(each, **best.get(name, {})) for name, each in numbers.items()),
         comparisons=comparisons,
         unknown=comparisons[0].unknown if nothing_known else msgspec.UNSET,
     )
 
 
-def corrected(answers: Sequence[MetricResult], correction: Correction) -> list[MetricResult]:
-    """With adjusted p values; the family is every comparison of every metric in the reply."""
-    if correction == "none":
-        return list(answers)
-    family = [each.p_value for result in answers for each in result.comparisons if each.p_value is not None]
-    adjusted = iter(adjust(family, correction))
-    return [
-        msgspec.structs.replace(
-            result,
-            comparisons=tuple(
-                msgspec.structs.replace(each, adjusted_p_value=None if each.p_value is None else next(adjusted))
-                for each in result.comparisons
-            ),
-        )
-        for result in answers
-    ]
+def answers(
+    experiment: Experiment, evidence: Sequence[Evidence], reading: Reading, correction: Correction
+) -> tuple[list[MetricResult], Family]:
+    """All metrics, corrected: the comparisons of the primary metrics are one family. Their intervals are those that say
+    the same as the adjusted p values."""
+    found = [answer(experiment, each.metric, each.plan, each.samples, reading) for each in evidence]
+    names = tuple(result.metric for result in found if result.role == "primary")
+    family = [(result.metric, variant) for result, variant, _ in _family(found)]
+    p_values = [p_value for _, _, p_value in _family(found)]
+    told = Family(len(family), names, correction)
+    if correction == "none" or not family:
+        return found, told
+    adjusted = dict(zip(family, adjust(p_values, correction), strict=True))
+    alphas = dict(zip(family, interval_alphas(p_values, correction, reading.alpha), strict=True))
+    again = []
+    for each, result in zip(evidence, found, strict=True):
+        own = {variant: alpha for (metric, variant), alpha in alphas.items() if metric == each.metric.name}
+        if own:
+            result = answer(experiment, each.metric, each.plan, each.samples, reading, own)
+        again.append(_with_adjusted(result, adjusted))
+    return again, told
 
 
 def judged(result: MetricResult, alpha: float, suspect: bool) -> MetricResult:
@@ -84,63 +105,45 @@ def judged(result: MetricResult, alpha: float, suspect: bool) -> MetricResult:
     return msgspec.structs.replace(result, verdict=judge(findings, result.direction, alpha, suspect))
 
 
-def _compared(
-    metric: Metric, shape: Shape, variant: tuple[str, Moments], control: tuple[str, Moments], reading: Reading
-) -> ComparisonNumbers:
-    """(name, moments) of each side."""
-    blank = ComparisonNumbers(variant=variant[0], versus=control[0])
-    if reading.method == "bayesian":
-        return _believed(blank, metric, shape, (variant[1], control[1]), reading.alpha)
-    found = _tested(shape, variant[1], control[1], reading)
-    if isinstance(found, NotEnough):
-        return msgspec.structs.replace(blank, unknown=found)
-    return msgspec.structs.replace(
-        blank,
-        **_effect(found.difference, found.lift),
-        p_value=found.p_value,
-        statistic=found.statistic,
-        degrees_of_freedom=msgspec.UNSET if found.degrees_of_freedom is None else found.degrees_of_freedom,
-        method=found.method,
-    )
+def _family(results: Sequence[MetricResult]) -> Iterator[tuple[MetricResult, str, float]]:
+    for result in results:
+        if result.role == "primary":
+            for each in result.comparisons:
+                if each.p_value is not None:
+                    yield result, each.variant, each.p_value
 
 
-def _tested(shape: Shape, variant: Moments, control: Moments, reading: Reading) -> Compared:
-    if reading.method == "fixed":
-        compare = compare_proportions if shape == "proportion" else compare_means
-        return compare(variant, control, reading.alpha)
-    found = contrast(shape, variant, control)
-    return found if isinstance(found, NotEnough) else compare_always(found, reading.alpha)
+def _with_adjusted(result: MetricResult, adjusted: Mapping[tuple[str, str], float]) -> MetricResult:
+    if result.role != "primary":
+        return result
+    comparisons = [
+        msgspec.structs.replace(each, adjusted_p_value=adjusted.get((result.metric, each.variant)))
+        for each in result.comparisons
+    ]
+    return msgspec.structs.replace(result, comparisons=tuple(comparisons))
 
 
-def _believed(
-    blank: ComparisonNumbers, metric: Metric, shape: Shape, sides: tuple[Moments, Moments], alpha: float
-) -> ComparisonNumbers:
-    found = contrast(shape, *sides)
-    prior = None if metric.prior is None else Prior(metric.prior.mean, metric.prior.sd)
-    belief: Belief | NotEnough = found if isinstance(found, NotEnough) else believed(shape, found, sides, alpha, prior)
-    if isinstance(belief, NotEnough):
-        return msgspec.structs.replace(blank, unknown=belief)
-    # A chance to win is about being better, which for some metrics is being lower.
-    up = metric.direction == "up"
-    return msgspec.structs.replace(
-        blank,
-        **_effect(belief.difference, belief.lift),
-        chance_to_win=belief.chance_to_win if up else 1 - belief.chance_to_win,
-        expected_loss=belief.expected_loss if up else belief.expected_loss_of_control,
-        method=belief.method,
-    )
+def _numbers(name: str, sample: Sample) -> VariantNumbers:
+    """Without the covariate. What cannot be told is null."""
+    if isinstance(sample, Quantiles):
+        return _quantile(name, sample)
+    n, total = sample.joint.n, sample.joint.totals[0]
+    if isinstance(sample, Ratios):
+        below = sample.joint.totals[1]
+        if not sample.joint.only(0).is_finite or not sample.joint.only(1).is_finite:
+            return VariantNumbers(name, n, None, None, None)
+        side = side_of(sample)
+        variance = n * side.spread if isinstance(side, Side) else None
+        return VariantNumbers(name, n, total / below if below else None, variance, total, denominator=below)
+    of = sample.joint.only(0)
+    if not of.is_finite:
+        return VariantNumbers(name, n, None, None, None)
+    variance = of.variance if sample.shape == "mean" or of.mean is None else of.mean * (1 - of.mean)
+    return VariantNumbers(name, n, of.mean, variance, total)
 
 
-def _effect(difference: Interval, lift: Interval | NotEnough) -> dict[str, Interval | NotEnough | None]:
-    """The fields that say how large it is; a lift that is unknown says why."""
-    if isinstance(lift, NotEnough):
-        return {"difference": difference, "lift": None, "unknown": lift}
-    return {"difference": difference, "lift": lift}
-
-
-def _numbers(name: str, sample: Moments, shape: Shape) -> VariantNumbers:
-    if not sample.is_finite:
-        return VariantNumbers(name, sample.n, None, None, None)
-    mean = sample.mean
-    variance = sample.variance if shape == "mean" or mean is None else mean * (1 - mean)
-    return VariantNumbers(name, sample.n, mean, variance, sample.total)
+def _quantile(name: str, sample: Quantiles) -> VariantNumbers:
+    side = side_of(sample)
+    variance = side.n * side.spread if isinstance(side, Side) else None
+    numbers = VariantNumbers(name, units(sample), sample.value, variance, None)
+    return numbers if sample.clusters is None else msgspec.structs.replace(numbers, values=sample.points)

@@ -6,15 +6,25 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from evensplit.errors import InvalidReport
-from evensplit.model.metric import Mean, Metric, Proportion, Recorded
-from evensplit.model.report import ANY
+from evensplit.model.metric import Funnel, Mean, Metric, Quantile, Ratio, Recorded, Side
+from evensplit.model.report import ANY, EventChoice, Path
 from evensplit.query import ranges
-from evensplit.query.as_of import AsOf
-from evensplit.query.conditions import AllOf, Cohort, Condition, Field, Source, Trait, source, sources, understood
+from evensplit.query.conditions import (
+    AllOf,
+    Cohort,
+    Condition,
+    Field,
+    Property,
+    Source,
+    Trait,
+    source,
+    sources,
+    understood,
+)
 from evensplit.query.dialect import Dialect
-from evensplit.query.fragment import Fragment, join
+from evensplit.query.fragment import Fragment
 from evensplit.query.run import check_patterns
-from evensplit.query.sql.filters import condition_sql
+from evensplit.query.sql import scan
 from evensplit.storage.base import EventStore
 
 
@@ -23,44 +33,72 @@ class Selection(msgspec.Struct, frozen=True):
 
     event_type: str | None
     condition: Condition
-    of: Source | None
+    of: Source | None = None
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """Every property that it looks at."""
+        looked_at = (*sources(self.condition), self.of)
+        return tuple(dict.fromkeys(of for of in looked_at if isinstance(of, Property)))
 
 
-def selection(metric: Proportion | Mean) -> Selection:
-    """Raises InvalidReport for filters or a property that mean nothing."""
-    event = metric.event
+def selections(metric: Metric) -> tuple[Selection, ...]:
+    """What the metric looks at, in the order of its definition: the two sides of a ratio, the steps of a funnel, else
+    one. Raises InvalidReport for filters or a property that mean nothing."""
     at = f"metric {metric.name!r}"
-    condition = understood(event.filters, f"{at}: filters", _instant) if event.filters else AllOf(())
-    of = _property(metric, at) if isinstance(metric, Mean) else None
-    for looked_at in (*sources(condition), of):
-        # They change after the fact, and with them who did what a metric counts.
-        if isinstance(looked_at, Trait | Cohort):
-            named = f"user.{looked_at.name}" if isinstance(looked_at, Trait) else f"@cohort.{looked_at.name}"
-            raise InvalidReport("unsupported_property", f"{at}: a metric looks at events, not at {named!r}")
-    return Selection(None if event.event_type == ANY else event.event_type, condition, of)
+    if isinstance(metric, Recorded):
+        return ()
+    if isinstance(metric, Funnel):
+        return tuple(_selection(step, f"{at}: steps[{n}]") for n, step in enumerate(metric.steps))
+    if isinstance(metric, Ratio):
+        sides = {"numerator": metric.numerator, "denominator": metric.denominator}
+        return tuple(_measured(side, f"{at}: {name}") for name, side in sides.items())
+    if isinstance(metric, Mean):
+        return (_measured(metric, at),)
+    found = _selection(metric.event, at)
+    if isinstance(metric, Quantile):
+        found = msgspec.structs.replace(found, of=_number(metric.property, "quantile", at))
+    return (_allowed(found, at),)
 
 
-def where(chosen: Selection, as_of: AsOf, dialect: Dialect) -> Fragment:
-    """The condition over `events`."""
-    parts = [Fragment("id <= ?", (as_of.watermark.events,))]
-    if chosen.event_type is not None:
-        parts.append(Fragment("event_type = ?", (chosen.event_type,)))
-    parts.append(condition_sql(chosen.condition, dialect))
-    return join(" AND ", parts)
+def where(chosen: Selection, dialect: Dialect) -> Fragment:
+    """The condition over `events`, whatever the moment."""
+    return scan.chosen(dialect, chosen.event_type, chosen.condition)
 
 
 async def check(store: EventStore, metrics: Iterable[Metric]) -> None:
     """Raises InvalidReport for a metric that could not be computed: its filters, its property, its patterns."""
-    chosen = [selection(metric) for metric in metrics if not isinstance(metric, Recorded)]
-    await check_patterns(store, [each.condition for each in chosen])
+    await check_patterns(store, [each.condition for metric in metrics for each in selections(metric)])
 
 
-def _property(metric: Mean, at: str) -> Source | None:
-    if metric.property is None:
-        return None
-    of = source(metric.property, f"{at}: property")
-    if isinstance(of, Field) and metric.aggregate != "distinct":
-        raise InvalidReport("not_a_number", f"{at}: {metric.property!r} is no number, {metric.aggregate!r} needs one")
+def _measured(side: Mean | Side, at: str) -> Selection:
+    """With the property that is counted or added up."""
+    found = _selection(side.event, at)
+    if side.property is not None:
+        distinct = side.aggregate == "distinct"
+        of = source(side.property, f"{at}: property") if distinct else _number(side.property, side.aggregate, at)
+        found = msgspec.structs.replace(found, of=of)
+    return _allowed(found, at)
+
+
+def _selection(event: EventChoice, at: str) -> Selection:
+    condition = understood(event.filters, f"{at}: filters", _instant) if event.filters else AllOf(())
+    return _allowed(Selection(None if event.event_type == ANY else event.event_type, condition), at)
+
+
+def _allowed(found: Selection, at: str) -> Selection:
+    for looked_at in (*sources(found.condition), found.of):
+        # They change after the fact, and with them who did what a metric counts.
+        if isinstance(looked_at, Trait | Cohort):
+            named = f"user.{looked_at.name}" if isinstance(looked_at, Trait) else f"@cohort.{looked_at.name}"
+            raise InvalidReport("unsupported_property", f"{at}: a metric looks at events, not at {named!r}")
+    return found
+
+
+def _number(path: Path, aggregate: str, at: str) -> Source:
+    of = source(path, f"{at}: property")
+    if isinstance(of, Field):
+        raise InvalidReport("not_a_number", f"{at}: {path!r} is no number, {aggregate!r} needs one")
     return of
 
 

@@ -1,56 +1,63 @@
-"""Fixed-horizon tests of one variant against the control, on moments. Not here: looking more than once (`sequential`).
+"""Fixed-horizon tests of one variant against the control. Not here: looking more than once (`sequential`).
 
 Proportions: the z test, pooled for the p value and unpooled for the interval (Fleiss, Levin, Paik 2003, 3.2).
-Means: Welch's t (1947). Lift: the delta method for the ratio of two independent means, with the same quantile.
+All others, and proportions with a covariate: Welch's t (1947) on the two sides' standard errors.
 """
 
 import math
+from typing import Literal
 
 from evensplit.stats import distributions
-from evensplit.stats.contrast import Uncertain, contrast
-from evensplit.stats.estimate import Compared, Comparison, Interval, NotEnough
-from evensplit.stats.moments import Moments
+from evensplit.stats.contrast import Contrast, Kind
+from evensplit.stats.estimate import Alternative, Compared, Comparison, sound
+from evensplit.stats.relative import around, lift_around
+
+NAMES: dict[Kind, str] = {
+    "mean": "welch_t_test",
+    "proportion": "welch_t_test",  # with a covariate; without one it is the z test
+    "ratio": "ratio_t_test",
+    "quantile": "quantile_t_test",
+}
 
 
-def compare_proportions(variant: Moments, control: Moments, alpha: float = 0.05) -> Compared:
-    """`total` is how many of `n` succeeded; every observation is 0 or 1."""
-    found = contrast("proportion", variant, control)
-    if isinstance(found, NotEnough):
-        return found
-    pooled = (variant.total + control.total) / (variant.n + control.n)
-    difference = found.difference
-    z = difference.estimate / math.sqrt(pooled * (1 - pooled) * (1 / variant.n + 1 / control.n))
-    quantile = distributions.normal_quantile(1 - alpha / 2)
-    return Comparison(
-        difference=around(difference, quantile),
-        lift=found.lift if isinstance(found.lift, NotEnough) else around(found.lift, quantile),
-        p_value=distributions.normal_two_sided(z),
-        statistic=z,
-        method="z_test",
+def compare(found: Contrast, alpha: float = 0.05, alternative: Alternative = "two-sided") -> Compared:
+    """One-sided questions have one-sided intervals, at the same alpha."""
+    outside = alpha / 2 if alternative == "two-sided" else alpha
+    difference, degrees = found.difference, _degrees(found)
+    statistic = difference.estimate / (difference.error if degrees is not None else _pooled_error(found))
+    quantile = -distributions.quantile(outside, degrees)  # the lower tail keeps its digits
+    return sound(
+        Comparison(
+            difference=around(difference, quantile, alternative),
+            lift=lift_around(found, quantile, alternative),
+            p_value=p_value(statistic, alternative, degrees),
+            statistic=statistic,
+            degrees_of_freedom=degrees,
+            method="z_test" if degrees is None else NAMES[found.kind],
+        )
     )
 
 
-def compare_means(variant: Moments, control: Moments, alpha: float = 0.05) -> Compared:
-    """Welch's t test; the degrees of freedom are Satterthwaite's."""
-    found = contrast("mean", variant, control)
-    if isinstance(found, NotEnough):
-        return found
-    difference = found.difference
-    # Shares instead of squares of variances: those would leave the range of doubles for values near 1e100.
-    share = found.variant.spread / (found.variant.spread + found.control.spread)
-    degrees = 1 / (share**2 / (variant.n - 1) + (1 - share) ** 2 / (control.n - 1))
-    quantile = distributions.t_quantile(1 - alpha / 2, degrees)
-    t = difference.estimate / difference.error
-    return Comparison(
-        difference=around(difference, quantile),
-        lift=found.lift if isinstance(found.lift, NotEnough) else around(found.lift, quantile),
-        p_value=distributions.t_two_sided(t, degrees),
-        statistic=t,
-        degrees_of_freedom=degrees,
-        method="welch_t_test",
-    )
+def p_beyond(found: Contrast, change: float, alternative: Literal["greater", "less"]) -> float:
+    """One-sided, that the variant is `greater` (`less`) than (1 + change) times the control. The error of
+    `found.beyond(change)` is above 0."""
+    apart = found.beyond(change)
+    return p_value(apart.estimate / apart.error, alternative, _degrees(found, change))
 
 
-def around(found: Uncertain, quantile: float) -> Interval:
-    """The estimate plus and minus so many standard errors."""
-    return Interval(found.estimate, found.estimate - quantile * found.error, found.estimate + quantile * found.error)
+def p_value(statistic: float, alternative: Alternative, degrees: float | None) -> float:
+    """Of Student's t, or of the normal distribution where there are no degrees of freedom."""
+    if alternative == "two-sided":
+        return distributions.two_sided(statistic, degrees)
+    return distributions.upper(statistic if alternative == "greater" else -statistic, degrees)
+
+
+def _degrees(found: Contrast, change: float = 0.0) -> float | None:
+    return None if found.kind == "proportion" and found.is_plain else found.degrees(change)
+
+
+def _pooled_error(found: Contrast) -> float:
+    """Of the difference of two shares, if both were the same."""
+    ours, theirs = found.variant, found.control
+    pooled = (ours.n * ours.mean + theirs.n * theirs.mean) / found.n
+    return math.sqrt(pooled * (1 - pooled) * (1 / ours.n + 1 / theirs.n))

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from evensplit.stats.joint import Joint
+from evensplit.stats.moments import Moments
 
 Shape: TypeAlias = Literal["mean", "proportion"]
 
@@ -46,3 +47,28 @@ class Quantiles(msgspec.Struct, frozen=True, tag="quantiles"):
 SPREAD = 1.959963984540054  # standard normal quantile at 0.975
 
 Sample: TypeAlias = Values | Ratios | Quantiles
+
+
+def values(shape: Shape, of: Moments) -> Values:
+    """One number a unit, without a covariate."""
+    return Values(shape, Joint(of.n, (of.total,), (of.m2,)))
+
+
+def units(sample: Sample) -> int:
+    """How many units are independent of each other: users, or single values where each unit has one."""
+    if isinstance(sample, Quantiles):
+        return sample.points if sample.clusters is None else sample.clusters.n
+    return sample.joint.n
+
+
+def nothing_like(sample: Sample) -> Sample:
+    """What a store would hand over for a variant without rows, where another one gave `sample`."""
+    if isinstance(sample, Quantiles):
+        return Quantiles(sample.q, 0, None, None, None, sample.clusters and _empty(sample.clusters))
+    if isinstance(sample, Ratios):
+        return Ratios(_empty(sample.joint))
+    return Values(sample.shape, _empty(sample.joint))
+
+
+def _empty(of: Joint) -> Joint:
+    return Joint(0, (0.0,) * len(of.totals), (0.0,) * len(of.products))

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import Raw
 
-from evensplit.errors import Invalid, InvalidJson, UnsupportedKind
+from evensplit.errors import Invalid, InvalidJson
 from evensplit.model.experiment import Experiment, NewExperiment, Variant, read_new, read_patch
 from evensplit.model.faults import Fault
 from evensplit.model.metric import Mean, Proportion, Recorded
@@ -108,13 +108,6 @@ def test_each_rule(text: bytes, field: str) -> None:
 )
 def test_each_rule_of_metrics(metrics: bytes, field: str) -> None:
     assert list(faults(b'{"name": "x", ' + TWO + b', "metrics": [' + metrics + b"]}")) == [f"metrics{field}"]
-
-
-@pytest.mark.parametrize("kind", ["ratio", "quantile", "retention", "funnel"])
-def test_kinds_that_come_later_are_refused_by_name(kind: str) -> None:
-    with pytest.raises(UnsupportedKind, match=kind) as caught:
-        new(TWO + b', "metrics": [{"kind": "%s", "name": "m", "numerator": {}}]' % kind.encode())
-    assert (caught.value.code, caught.value.status) == ("unsupported_kind", 422)
 
 
 @pytest.mark.parametrize(

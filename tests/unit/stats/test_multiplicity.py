@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from evensplit.stats.multiplicity import adjust
+from evensplit.stats.multiplicity import adjust, interval_alphas
 
 OTHER_NAMES = {"holm": "holm", "bh": "fdr_bh"}
 
@@ -33,3 +33,27 @@ def test_never_below_the_plain_value_nor_out_of_order(p_values: list[float], cor
 def test_none_changes_nothing() -> None:
     assert adjust([0.5, 0.01], "none") == [0.5, 0.01]
     assert adjust([], "holm") == []
+
+
+@pytest.mark.parametrize("correction", ["holm", "bh"])
+@given(st.lists(st.floats(0, 1), max_size=12), st.sampled_from([0.01, 0.05, 0.2]))
+def test_intervals_say_what_adjusted_p_values_say(
+    correction: Literal["holm", "bh"], p_values: list[float], alpha: float
+) -> None:
+    """An interval at some alpha leaves 0 out where the plain p value is below that alpha."""
+    alphas = interval_alphas(p_values, correction, alpha)
+    adjusted = adjust(p_values, correction)
+    for p_value, own, new in zip(p_values, alphas, adjusted, strict=True):
+        if abs(new - alpha) > 1e-12:
+            assert (p_value < own) == (new < alpha)
+        assert alpha / len(p_values) * (1 - 1e-12) <= own <= alpha
+
+
+def test_alphas_of_intervals() -> None:
+    p_values = [0.01, 0.001, 0.4, 0.03]
+    assert interval_alphas(p_values, "holm", 0.05) == pytest.approx([0.05 / 3, 0.05 / 4, 0.05 / 2, 0.05 / 2])
+    assert interval_alphas(p_values, "bh", 0.05) == pytest.approx([0.05 * 3 / 4] * 4)  # three of four are found
+    assert interval_alphas([0.5, 0.9], "bh", 0.05) == pytest.approx([0.025] * 2)
+    assert interval_alphas([0.001, 0.01], "holm", 0.05) == pytest.approx([0.025, 0.05])
+    assert interval_alphas(p_values, "none", 0.05) == [0.05] * 4
+    assert interval_alphas([], "bh", 0.05) == []

@@ -1,0 +1,1 @@
+"""How often the statistics are right, by simulation: error rates, coverage, power. `python -m bench.statistics`."""
