@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from evensplit.version import __version__
+
 if TYPE_CHECKING:
     from evensplit.notebook import connect as connect
     from evensplit.notebook import open as open
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "connect", "open"]
 
 

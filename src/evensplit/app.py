@@ -21,6 +21,7 @@ from evensplit.api.capture import Hot
 from evensplit.api.renderings import Rendering
 from evensplit.errors import StartError
 from evensplit.experiments.assignments import Assigner
+from evensplit.experiments.look import Looker
 from evensplit.query.run.cache import Answers
 from evensplit.settings import Settings
 from evensplit.storage.catalog import Catalog
@@ -28,6 +29,7 @@ from evensplit.storage.embedded.preparation import Preparation
 from evensplit.storage.embedded.store import EVENTS_AT, EmbeddedStore, Options
 from evensplit.ui.front import Pages
 from evensplit.web.accounts import Doors
+from evensplit.web.erasure import Eraser
 from evensplit.web.guard import Keys
 from evensplit.web.live import Live
 from evensplit.web.protocol import Protocol
@@ -52,9 +54,11 @@ class Services:
         self.catalog = Catalog(store)
         self.assigner = Assigner(self.catalog, store)
         self.answers = Answers(self.catalog.generations)
+        self.looker = Looker(self.catalog, store)
         self.keys = Keys()
         self.doors = Doors(self.catalog)
         self.live = Live(store)
+        self.eraser = Eraser(self.catalog, store, self.assigner)
         self.read_keys()
 
     def read_keys(self) -> None:
@@ -80,7 +84,9 @@ async def opened(
     )
     store = await _store(settings.events, options, preparation)
     try:
-        yield Services(settings, store)
+        services = Services(settings, store)
+        yield services
+        services.eraser.stop()
     finally:
         await store.close()
 

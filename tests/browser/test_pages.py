@@ -32,7 +32,17 @@ QUESTIONS = {
     "stickiness": '{"event":"page_view","since":"-14d"}',
     "sessions": '{"since":"-14d"}',
 }
-PAGES = ["/", "/explore", "/explore/funnel", "/account", "/accounts", "/shares", "/nowhere"]
+PAGES = [
+    "/",
+    "/explore",
+    "/explore/funnel",
+    "/experiments",
+    "/new-experiment",
+    "/account",
+    "/accounts",
+    "/shares",
+    "/nowhere",
+]
 
 
 @pytest.fixture(scope="module")

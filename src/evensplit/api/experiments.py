@@ -10,10 +10,8 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from evensplit.api.bodies import takes
 from evensplit.errors import Invalid, NotFound
-from evensplit.experiments.analyze import analyze, read_question
 from evensplit.experiments.conditions import check
 from evensplit.experiments.explain import Explanation, explain
-from evensplit.experiments.results import Results
 from evensplit.model.experiment import Action, Experiment, Variant, read_new, read_patch, settle
 from evensplit.model.faults import Fields, text_of
 from evensplit.model.instant import rfc3339
@@ -184,27 +182,6 @@ async def set_metrics(request: Call, name: FromPath[str]) -> ExperimentReply:
     return _shown(await _catalog(request).measure(name, metrics))
 
 
-@get(
-    "/v1/experiments/{name:str}/results",
-    tags=TAGS,
-    summary="Users, the check of their split, every metric",
-    description="`method` is `fixed`, `sequential` or `bayesian`; the experiment's own unless it is named. "
-    "`correction` is `none`, `holm` or `bh`, over every comparison in the reply.",
-)
-async def results(
-    request: Call,
-    name: FromPath[str],
-    metric: FromQuery[str | None] = None,
-    alpha: FromQuery[float | None] = None,
-    correction: FromQuery[str | None] = None,
-    as_of: FromQuery[str | None] = None,
-) -> Results:
-    services = request.app.state.services
-    question = read_question(dict(request.query_params))
-    experiment = services.catalog.experiment(name)
-    return await analyze(services.store, experiment, services.catalog.weights(experiment), question)
-
-
 @get("/v1/experiments/{name:str}/explain", tags=TAGS, summary="Which stored row, hash or bucket decides for a user")
 async def explain_assignment(request: Call, name: FromPath[str], user_id: FromQuery[str]) -> Explanation:
     if not 1 <= len(user_id) <= LONGEST_ID:
@@ -253,7 +230,6 @@ HANDLERS = [
     stop_experiment,
     archive_experiment,
     set_metrics,
-    results,
     explain_assignment,
     list_assignments,
     one_assignment,

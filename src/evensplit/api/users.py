@@ -1,9 +1,11 @@
-"""Making two users one person, and undoing that or a link. Identify itself is `api.identify`, one user `api.events`."""
+"""Making two users one person, undoing that or a link, erasing a person. Identify is `api.identify`, one user
+`api.events`."""
 
 from typing import Any
 
 import msgspec
-from litestar import Request, post
+from litestar import Request, delete, post
+from litestar.params import FromPath
 
 from evensplit.api.bodies import takes
 from evensplit.errors import Invalid
@@ -12,6 +14,7 @@ from evensplit.ingest.identity import is_placeholder
 from evensplit.ingest.sent import ABSENT
 from evensplit.model.faults import Fault, text_of
 from evensplit.storage.catalog import Catalog
+from evensplit.web.erasure import Erased
 
 TAGS = ["Users"]
 
@@ -80,6 +83,19 @@ async def unlink(request: Call) -> PersonReply:
     return _person(await identity.unlink(ids["anonymous_id"]))
 
 
+@delete(
+    "/v1/users/{user_id:str}",
+    status_code=200,
+    tags=TAGS,
+    summary="Erase a person: everything under any of their ids",
+    description="Events, metric values, assignments, links and traits, and refused events that name them. There is no "
+    "way back. What is sent about them from then on is kept again.",
+)
+async def erase(request: Call, user_id: FromPath[str]) -> Erased:
+    found: Erased = await request.app.state.services.eraser.person(user_id)
+    return found
+
+
 def _ids(body: bytes, *names: str) -> dict[str, str]:
     """Those of the fields that hold an id. Raises InvalidJson, Invalid, Rejected."""
     try:
@@ -102,4 +118,4 @@ def _catalog(request: Call) -> Catalog:
     return catalog
 
 
-HANDLERS = [merge, unlink]
+HANDLERS = [merge, unlink, erase]

@@ -4,9 +4,11 @@ import click
 
 from evensplit.cli import tables
 from evensplit.cli.tables import number
+from evensplit.experiments.decision import Decision
 from evensplit.experiments.results import (
     Adjusted,
     ComparisonNumbers,
+    Dimension,
     Equivalence,
     MetricResult,
     NonInferiority,
@@ -20,10 +22,40 @@ def show(results: Results) -> None:
     users = ", ".join(f"{name} {count:,}" for name, count in results.users.items())
     click.echo(f"{results.experiment}: {users or 'no users'} (control: {results.control})")
     click.echo(f"split: {_split(results.srm)}")
+    if isinstance(results.verdict, Decision):
+        _show_verdict(results.verdict)
     for metric in results.metrics:
         _show_metric(metric, results.alpha)
+    if isinstance(results.dimension, Dimension):
+        _show_parts(results.dimension, results.alpha)
+    reasons = results.verdict.reasons if isinstance(results.verdict, Decision) else ()
+    told = {reason.message for reason in reasons}
     for warning in results.warnings:
-        click.echo(f"note: {warning.message}")
+        if warning.message not in told:
+            click.echo(f"note: {warning.message}")
+
+
+def _show_verdict(verdict: Decision) -> None:
+    named = f" {verdict.variant}" if verdict.variant is not None else ""
+    click.echo(f"verdict: {verdict.decision.replace('_', ' ')}{named}")
+    for reason in verdict.reasons:
+        click.echo(f"  {reason.message}")
+
+
+def _show_parts(dimension: Dimension, alpha: float) -> None:
+    """A line a part and comparison; the interval of each says the same as its adjusted p value."""
+    for part in dimension.parts:
+        named = "not set" if part.part is None else part.part
+        users = ", ".join(f"{name} {count:,}" for name, count in part.users.items())
+        click.echo(f"\n{dimension.name} {named}: {users} (split: {_split(part.srm)})")
+        for metric in part.metrics:
+            for comparison in metric.comparisons:
+                against = f"{metric.metric}, {comparison.variant} against {comparison.versus}"
+                click.echo(f"{against}: {_against(comparison, f'{100 * (1 - alpha):.4g}%')}")
+    click.echo("")
+    for test in dimension.heterogeneity:
+        said = test.unknown.message if isinstance(test.unknown, NotEnough) else f"p {number(test.p_value)}"
+        click.echo(f"{test.metric}, {test.variant}: one effect in all parts? {said}")
 
 
 def _split(srm: SampleRatio) -> str:

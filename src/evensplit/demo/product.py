@@ -16,6 +16,8 @@ _T = TypeVar("_T")
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 EXPERIMENT_DAYS = 21
+CAMPAIGN_DAYS = 12  # before the end it begins, and brings many new people for two days
+CAMPAIGN_SHARE = 0.09
 
 BUY = {"control": 0.42, "green": 0.60}  # share of checkouts that end in a purchase, by variant of `checkout_button`
 WITHOUT_EXPERIMENT = BUY["control"]
@@ -26,6 +28,11 @@ HOURS = (2, 1, 1, 1, 1, 2, 4, 7, 10, 11, 11, 12, 13, 11, 10, 10, 10, 11, 13, 15,
 COUNTRIES = (("DE", 30), ("US", 22), ("GB", 14), ("FR", 10), ("NL", 8), ("PL", 6), ("JP", 5), ("BR", 5))
 DEVICES = (("mobile", 56), ("desktop", 38), ("tablet", 6))
 BROWSERS = (("Chrome", 58), ("Safari", 24), ("Firefox", 11), ("Edge", 7))
+SYSTEMS = {
+    "mobile": (("Android", 58), ("iOS", 42)),
+    "tablet": (("iOS", 64), ("Android", 36)),
+    "desktop": (("Windows", 61), ("macOS", 27), ("Linux", 12)),
+}
 SOURCES: tuple[tuple[tuple[str, str | None, str | None, str | None], int], ...] = (
     # referrer, utm_source, utm_medium, utm_campaign
     (("", None, None, None), 34),
@@ -105,10 +112,14 @@ class Shop:
         is_new = chance.random() < 0.7
         span = self._month.until - self._month.since
         joined = self._month.since + int(span * chance.random() ** 0.9) if is_new else self._month.since
+        if is_new and self._month.days > CAMPAIGN_DAYS and chance.random() < CAMPAIGN_SHARE:
+            joined = self._month.until - int((CAMPAIGN_DAYS - 2 * chance.random()) * DAY_MS)
+        device = self._one(DEVICES)
         traits: dict[str, object] = {
             "country": self._one(COUNTRIES),
-            "device": self._one(DEVICES),
+            "device": device,
             "browser": self._one(BROWSERS),
+            "os": self._one(SYSTEMS[device]),
         }
         return Visitor(f"user-{number + 1:05d}", traits, chance.betavariate(1.2, 4), joined, is_new)
 

@@ -150,6 +150,11 @@ class Assigner:
             self._open(experiment.name)  # deleted while we decided: say so
             raise
 
+    def forget(self) -> None:
+        """Keep no answer in memory: assignments were taken away."""
+        for experiment in self._catalog.experiments():
+            self._forget(experiment.name)
+
     def _forget(self, experiment: str) -> None:
         self._changes += 1
         self._replies.forget(experiment)

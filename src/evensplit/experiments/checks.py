@@ -14,40 +14,41 @@ from evensplit.experiments.measure import Census, Measured, Measurement, measure
 from evensplit.experiments.results import Before, Capped, DayEffect, Novelty, VariantChecks
 from evensplit.model.experiment import Experiment
 from evensplit.model.metric import Cap, Mean, Metric, Proportion, Ratio, Recorded
+from evensplit.stats import distributions
 from evensplit.stats.contrast import Contrast, Uncertain, contrast
-from evensplit.stats.estimate import Comparison, NotEnough
-from evensplit.stats.frequentist import compare
+from evensplit.stats.estimate import NotEnough
 from evensplit.stats.relative import around
 from evensplit.stats.samples import Sample
-from evensplit.stats.trust import BIASED_BELOW, CAP, bias, drift, sensitivity
-from evensplit.stats import distributions
+from evensplit.stats.trust import BIASED_BELOW, CAP, CAP_OF_FEW, MANY, bias, drift, sensitivity
 
 BEFORE_DAYS = 14.0  # looked at where the metric has no covariate of its own
-NOVELTY_DAYS = 14
+NOVELTY_DAYS = 7  # each is a number more of every user
 DAY_HOURS = 24.0
 
 What: TypeAlias = Literal["before", "capped", "day"]
 
 
 class Neighbour(msgspec.Struct, frozen=True):
-    """A metric beside metric number `of`. `day`: since the assignment, from 0."""
+    """A metric beside metric number `of`. `day`: since the assignment, from 0; `quantile`: at which it is capped."""
 
     of: int
     what: What
     metric: Metric
     day: int = 0
+    quantile: float = CAP
 
 
-def neighbours(metrics: Sequence[Metric]) -> list[Neighbour]:
-    """Of all metrics. Days only of primary metrics with a window of their own time (means and shares): they cost most."""
+def neighbours(metrics: Sequence[Metric], users: int) -> list[Neighbour]:
+    """Of all metrics. Days only of primary metrics whose time can be cut (means, shares, ratios): they cost most."""
     found = []
+    quantile = CAP if users >= MANY else CAP_OF_FEW
     for number, metric in enumerate(metrics):
         bare = _before(metric)
         if bare is not None:
             found.append(Neighbour(number, "before", bare))
-        capped = _capped(metric)
+        capped = _capped(metric, quantile)
         if capped is not None:
-            found.append(Neighbour(number, "capped", capped))
+            found.append(Neighbour(number, "capped", capped, quantile=quantile))
         if metric.role == "primary" and isinstance(metric, Proportion | Mean | Ratio | Recorded):
             found += [Neighbour(number, "day", _on_day(metric, day), day) for day in range(NOVELTY_DAYS)]
     return found
@@ -69,9 +70,9 @@ def _before(metric: Metric) -> Metric | None:
     return None
 
 
-def _capped(metric: Metric) -> Metric | None:
+def _capped(metric: Metric, quantile: float) -> Metric | None:
     """None where a cap is there already or has no meaning."""
-    cap = Cap(upper_quantile=CAP)
+    cap = Cap(upper_quantile=quantile)
     if isinstance(metric, Ratio):
         if metric.numerator.cap is not None or metric.denominator.cap is not None:
             return None
@@ -103,6 +104,7 @@ class Checked(msgspec.Struct, frozen=True):
     plain: Mapping[int, Sample]
     before: Mapping[int, Sample] | None
     capped: Measured | None
+    quantile: float  # of the caps
     days: Mapping[int, Mapping[int, Sample]]
 
 
@@ -117,12 +119,13 @@ def gathered(
         plain,
         None if before is None else before.samples.get(None, {}),
         next((measured[place] for place, each in mine if each.what == "capped"), None),
+        next((each.quantile for _, each in mine if each.what == "capped"), CAP),
         {each.day: measured[place].samples.get(None, {}) for place, each in mine if each.what == "day"},
     )
 
 
 def checks(experiment: Experiment, checked: Checked, alpha: float) -> tuple[VariantChecks, ...]:
-    """Each variant against the control."""
+    """Each variant against the control; those that there is nothing to say of are left out."""
     control = experiment.named(experiment.control)
     if control is None:
         return ()
@@ -131,14 +134,14 @@ def checks(experiment: Experiment, checked: Checked, alpha: float) -> tuple[Vari
         if variant.id == control.id:
             continue
         pair = (variant.id, control.id)
-        found.append(
-            VariantChecks(
-                variant=variant.name,
-                before=_bias(checked, pair) or msgspec.UNSET,
-                capped=_sensitivity(checked, pair, alpha) or msgspec.UNSET,
-                novelty=_novelty(checked, pair, alpha) or msgspec.UNSET,
-            )
+        of = VariantChecks(
+            variant=variant.name,
+            before=_bias(checked, pair) or msgspec.UNSET,
+            capped=_sensitivity(checked, pair, alpha) or msgspec.UNSET,
+            novelty=_novelty(checked, pair, alpha) or msgspec.UNSET,
         )
+        if of != VariantChecks(variant=variant.name):
+            found.append(of)
     return tuple(found)
 
 
@@ -158,7 +161,7 @@ def _bias(checked: Checked, pair: tuple[int, int]) -> Before | None:
 def _sensitivity(checked: Checked, pair: tuple[int, int], alpha: float) -> Capped | None:
     if checked.capped is None:
         return None
-    blank = Capped(quantile=CAP, caps=checked.capped.caps)
+    blank = Capped(quantile=checked.quantile, caps=checked.capped.caps)
     plain, capped = _contrast(checked.plain, pair), _contrast(checked.capped.samples.get(None, {}), pair)
     found = next((each for each in (plain, capped) if isinstance(each, NotEnough)), None)
     if isinstance(plain, Contrast) and isinstance(capped, Contrast):

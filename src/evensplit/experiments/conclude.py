@@ -115,9 +115,8 @@ def _whole(result: MetricResult) -> NotEnough | None:
 
 def _split(srm: SampleRatio) -> Split:
     """Suspect where either of the two tests says so."""
-    running = srm.sequential_p_value
-    verdict = "suspect" if srm.diagnosed_suspect else srm.verdict
-    return Split(verdict, srm.p_value, running, srm.unknown if isinstance(srm.unknown, NotEnough) else None)
+    unknown = srm.unknown if isinstance(srm.unknown, NotEnough) else None
+    return Split("suspect" if srm.is_suspect else srm.verdict, srm.p_value, srm.sequential_p_value, unknown)
 
 
 # --- the plan -------------------------------------------------------------------------------------

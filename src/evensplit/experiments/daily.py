@@ -4,7 +4,9 @@ A day's line is what the results would have been if everything had arrived in ti
 (`measure`, `compare`), or what was really looked at (`storage.catalog.peeks`).
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -18,7 +20,6 @@ from evensplit.experiments.weigh import Reading
 from evensplit.model.experiment import Experiment
 from evensplit.model.instant import rfc3339
 from evensplit.model.metric import Metric
-from evensplit.model.report import Interval
 from evensplit.query.edges import Buckets, cut
 from evensplit.query.zones import zone
 from evensplit.stats.estimate import NotEnough
@@ -28,8 +29,13 @@ MOST_LINES = 90  # each is a pass over the events
 DAY = 86_400_000
 
 
+Width: TypeAlias = Literal["day", "week", "month"]
+
+
 class Lines(msgspec.Struct, frozen=True):
-    interval: Interval
+    """A bucket each of this width."""
+
+    interval: Width
     lines: tuple[DayLine, ...]
 
 
@@ -40,7 +46,7 @@ async def lines(
     is weighed, and the time zone whose days are meant. Raises InvalidReport for a zone that there is not."""
     plan, reading, timezone = asked
     tz = zone(timezone)
-    first, last = await ends(store, scope)
+    first, _, last = await ends(store, scope)
     if first is None:
         return Lines("day", ())
     interval = _interval(last - first)
@@ -69,7 +75,7 @@ async def lines(
     return Lines(interval, tuple(found))
 
 
-def _interval(length: int) -> Interval:
+def _interval(length: int) -> Width:
     """Days, unless these were too many lines."""
     if length < (MOST_LINES - 1) * DAY:
         return "day"
@@ -94,7 +100,7 @@ async def _users(store: EventStore, scope: Scope, experiment: Experiment, bucket
         if variant_id in names:
             assert isinstance(place, int) and isinstance(persons, int)
             arrived[place][names[variant_id]] += persons
-    for before, after in zip(arrived, arrived[1:], strict=False):
+    for before, after in itertools.pairwise(arrived):
         for name, count in before.items():
             after[name] += count
     return arrived

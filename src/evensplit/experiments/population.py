@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from evensplit import clock
 from evensplit.experiments import exposures, split
 from evensplit.experiments.exposures import Scope
 from evensplit.experiments.results import SampleRatio, Warned
@@ -26,10 +27,6 @@ class Population(msgspec.Struct, frozen=True):
     srm: SampleRatio
     warnings: tuple[Warned, ...]
     arrived: tuple[Arrived, ...]
-
-    @property
-    def suspect(self) -> bool:
-        return self.srm.verdict == "suspect"
 
 
 async def population(store: EventStore, experiment: Experiment, weights: Phases, scope: Scope) -> Population:
@@ -74,6 +71,22 @@ def _with_diagnosis(ratio: SampleRatio, found: Diagnosis | NotEnough) -> SampleR
     return msgspec.structs.replace(ratio, sequential_p_value=found.p_value, diagnosis=found if off else msgspec.UNSET)
 
 
+async def unfinished(store: EventStore, scope: Scope, last: int, lengths: Sequence[int]) -> dict[int, int]:
+    """How many users were assigned less than so many milliseconds before `last`."""
+    if not lengths:
+        return {}
+    given = [
+        fill(
+            "coalesce(sum((assigned_at > {})::INTEGER), 0)::BIGINT",
+            scope.dialect.times.given(clock.to_text(last - each)),
+        )
+        for each in lengths
+    ]
+    query = fill("WITH {}\nSELECT {} FROM exposed", exposures.exposed(scope), join(", ", given))
+    (row,) = await store.query(query.sql, query.values)
+    return {length: _whole(count) for length, count in zip(lengths, row, strict=True)}
+
+
 async def _arrived(store: EventStore, experiment: Experiment, scope: Scope, edges: Sequence[str]) -> list[Arrived]:
     """Of the experiment's own variants only: another program may have named others."""
     query = _arrivals(scope, edges)
@@ -111,7 +124,11 @@ async def _several(store: EventStore, scope: Scope) -> tuple[Warned, ...]:
     """Only persons with several ids can hold several assignments."""
     if not scope.as_of.links:
         return ()
-    query = exposures.ignored(scope)
+    ignored_of = """WITH {}
+SELECT coalesce(sum(ignored), 0)::BIGINT AS ignored, (
+    SELECT count(*) FROM assigned a JOIN several s ON s.person = a.person WHERE a.variant_id <> s.variant_id
+) AS elsewhere FROM several"""
+    query = fill(ignored_of, exposures.exposed(scope))
     ((ignored, elsewhere),) = await store.query(query.sql, query.values)
     if not ignored:
         return ()

@@ -5,10 +5,16 @@ from typing import Literal
 
 import msgspec
 
+from evensplit.experiments.case import Figures
+from evensplit.experiments.decision import Decision
+from evensplit.experiments.split import Diagnosis
 from evensplit.experiments.verdict import Verdict
 from evensplit.model.metric import Direction
 from evensplit.stats.estimate import Alternative, Interval, LiftMethod, NotEnough
 from evensplit.stats.multiplicity import Correction
+from evensplit.stats.samples import Sample
+from evensplit.stats.trust import MOVED
+from evensplit.version import __version__
 
 
 class SampleRatio(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -18,7 +24,15 @@ class SampleRatio(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     chi2: float | None
     p_value: float | None
     verdict: Literal["ok", "suspect"] | None
+    sequential_p_value: float | None = None  # may be read at any time; the least at the end of any day
+    diagnosis: Diagnosis | msgspec.UnsetType = msgspec.UNSET  # where one of the two tests says that something is off
     unknown: NotEnough | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def is_suspect(self) -> bool:
+        """By either of the two tests."""
+        off = isinstance(self.diagnosis, Diagnosis) and self.diagnosis.verdict == "suspect"
+        return off or self.verdict == "suspect"
 
 
 class VariantNumbers(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -89,6 +103,61 @@ class ComparisonNumbers(msgspec.Struct, frozen=True, kw_only=True):
     unknown: NotEnough | msgspec.UnsetType = msgspec.UNSET
 
 
+class Before(msgspec.Struct, frozen=True, kw_only=True):
+    """How variant and control differed in the `days` before the assignment. `biased` at p < 0.001."""
+
+    days: float
+    difference: Interval | None = None
+    p_value: float | None = None
+    biased: bool | None = None
+    unknown: NotEnough | msgspec.UnsetType = msgspec.UNSET
+
+
+class Capped(msgspec.Struct, frozen=True, kw_only=True):
+    """The comparison with values capped at `quantile` of all users' values, which is `caps`. `moved`: by how many
+    standard errors. `reverses`: one says that the variant differs, the other does not, or says the opposite."""
+
+    quantile: float
+    caps: tuple[float | None, ...] = ()
+    difference: Interval | None = None
+    lift: Interval | None = None
+    p_value: float | None = None
+    moved: float | None = None
+    reverses: bool | None = None
+    unknown: NotEnough | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def is_suspect(self) -> bool:
+        return bool(self.reverses) or (self.moved or 0.0) > MOVED
+
+
+class DayEffect(msgspec.Struct, frozen=True):
+    """What the difference was among users that many days after their assignment, by what they did on that day."""
+
+    day: int
+    difference: Interval
+
+
+class Novelty(msgspec.Struct, frozen=True, kw_only=True):
+    """The effect by days since the assignment, and the slope of a line through it (a day). `fades`: towards 0."""
+
+    days: tuple[DayEffect, ...]
+    slope: Interval | None = None
+    p_value: float | None = None
+    fades: bool | None = None
+    grows: bool | None = None
+    unknown: NotEnough | msgspec.UnsetType = msgspec.UNSET
+
+
+class VariantChecks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The checks of one comparison, those that the metric allows."""
+
+    variant: str
+    before: Before | msgspec.UnsetType = msgspec.UNSET
+    capped: Capped | msgspec.UnsetType = msgspec.UNSET
+    novelty: Novelty | msgspec.UnsetType = msgspec.UNSET
+
+
 class MetricResult(msgspec.Struct, frozen=True, kw_only=True):
     """One metric. `unknown` where no comparison could be made."""
 
@@ -103,15 +172,18 @@ class MetricResult(msgspec.Struct, frozen=True, kw_only=True):
     # Where numbers were capped: the value, or for a ratio that of each side (null: not capped).
     cap_value: float | Mapping[str, float | None] | msgspec.UnsetType | None = msgspec.UNSET
     verdict: Verdict = Verdict("unknown")
+    checks: tuple[VariantChecks, ...] | msgspec.UnsetType = msgspec.UNSET
+    samples: Mapping[str, Sample | None] | msgspec.UnsetType = msgspec.UNSET  # what all this was computed from
     unknown: NotEnough | msgspec.UnsetType = msgspec.UNSET
 
 
 class Warned(msgspec.Struct, frozen=True):
-    """Something about the data that the reader should know; `count` rows are concerned."""
+    """Something about the data that the reader should know; `count` rows (users, comparisons) are concerned."""
 
     code: str
     count: int
     message: str
+    figures: Figures = {}
 
 
 class Family(msgspec.Struct, frozen=True):
@@ -120,6 +192,49 @@ class Family(msgspec.Struct, frozen=True):
     size: int
     metrics: tuple[str, ...]
     correction: Correction
+
+
+class PartResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The users of one value of the dimension (null: it is not set; `$other`: all but the most frequent ones)."""
+
+    part: str | None
+    users: Mapping[str, int]
+    srm: SampleRatio
+    metrics: tuple[MetricResult, ...]
+
+
+class PartsDiffer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a variant's difference to the control is another in different parts: Cochran's Q, and I2."""
+
+    metric: str
+    variant: str
+    parts: int  # in which the difference is known
+    q: float | None = None
+    degrees_of_freedom: int | None = None
+    p_value: float | None = None
+    i_squared: float | None = None
+    unknown: NotEnough | msgspec.UnsetType = msgspec.UNSET
+
+
+class Dimension(msgspec.Struct, frozen=True, kw_only=True):
+    """The results of each part by itself. The comparisons of one metric, over parts and variants, are corrected
+    together, as `correction` says; their intervals are those that say the same."""
+
+    name: str
+    correction: Correction
+    parts: tuple[PartResult, ...]
+    heterogeneity: tuple[PartsDiffer, ...]
+    diagnosis: Diagnosis | msgspec.UnsetType = msgspec.UNSET  # of the split, where it is off in some part
+
+
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """At how many moments these results had been looked at before, when for the first and the last time. `error_rate`,
+    under `fixed`: the chance that so many looks and this one show a difference where there is none."""
+
+    before: int
+    first: str | None
+    last: str | None
+    error_rate: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,3 +254,36 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     metrics: tuple[MetricResult, ...]
     warnings: tuple[Warned, ...] = ()
     altered_by_erasure: bool | msgspec.UnsetType = msgspec.UNSET  # rows that `as_of` spoke of are gone
+    verdict: Decision | msgspec.UnsetType = msgspec.UNSET  # of the experiment; only where all metrics are asked for
+    dimension: Dimension | msgspec.UnsetType = msgspec.UNSET
+    looks: Looked | msgspec.UnsetType = msgspec.UNSET
+    definition: str = ""  # SHA-256 of what was asked of what
+    version: str = __version__
+
+
+class DayLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What the results were at the end of that day (week, month). `lowest_p_value`: the least so far by variant, of
+    the method `sequential`, whose p values may be read at any time."""
+
+    day: str
+    until: str
+    users: Mapping[str, int]
+    comparisons: tuple[ComparisonNumbers, ...]
+    lowest_p_value: Mapping[str, float | None] | msgspec.UnsetType = msgspec.UNSET
+    unknown: NotEnough | msgspec.UnsetType = msgspec.UNSET
+
+
+class Daily(msgspec.Struct, frozen=True, kw_only=True):
+    """What `GET /v1/experiments/{name}/results/daily` answers: one metric as it stood at the end of each day."""
+
+    experiment: str
+    metric: str
+    as_of: str
+    method: str
+    alpha: float
+    alternative: Alternative
+    timezone: str
+    interval: Literal["day", "week", "month"]
+    control: str
+    lines: tuple[DayLine, ...]
+    unknown: NotEnough | msgspec.UnsetType = msgspec.UNSET

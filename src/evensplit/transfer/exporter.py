@@ -98,7 +98,7 @@ async def write(pages: Pages, form: Form, out: IO[bytes], progress: Progress) ->
         return await _write_parquet(pages, out, progress)
     if form == "csv":
         out.write(_csv([COLUMNS]))
-    lines = _csv_lines if form == "csv" else _ndjson_lines
+    lines = _csv_lines if form == "csv" else ndjson
     count = 0
     async for page in pages:
         out.write(lines(page))
@@ -124,7 +124,8 @@ async def _write_parquet(pages: Pages, out: IO[bytes], progress: Progress) -> in
     return count
 
 
-def _ndjson_lines(page: Sequence[Row]) -> bytes:
+def ndjson(page: Sequence[Row]) -> bytes:
+    """A line each."""
     return b"".join(map(_ndjson_line, page))
 
 

@@ -1,7 +1,7 @@
 """A report's answer on a page: asked for as the JSON interface asks, drawn, put into tables, made into snippets."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
@@ -13,6 +13,7 @@ from evensplit.model.report import Answer
 from evensplit.model.report.trend import TrendAnswer
 from evensplit.query.run.kinds import KINDS, Kind
 from evensplit.ui import tables
+from evensplit.ui.marks import Mark, lined
 from evensplit.ui.visit import Services
 
 _KINDS: dict[str, Kind] = {kind.name: kind for kind in KINDS}
@@ -36,16 +37,7 @@ async def asked(services: Services, kind: Kind, report: str | bytes) -> Answer:
     return (await services.answers.asked(kind, services.store, report, clock.now_ms())).answer()
 
 
-def over(report: bytes, since: str | None, until: str | None) -> bytes:
-    """The report over another range, where one is given."""
-    fields = msgspec.json.decode(report, type=dict[str, msgspec.Raw])
-    for name, text in (("since", since), ("until", until)):
-        if text:
-            fields[name] = msgspec.Raw(msgspec.json.encode(text))
-    return msgspec.json.encode(fields)
-
-
-def shown(answer: Answer, look: str = "") -> dict[str, Any]:
+def shown(answer: Answer, look: str = "", annotations: Sequence[Mark] = ()) -> dict[str, Any]:
     """What the template `answer.html` needs of it."""
     traces, layout = charts.drawn(answer)
     if isinstance(answer, TrendAnswer) and answer.report.breakdown and len({line.label for line in answer.series}) == 1:
@@ -57,7 +49,8 @@ def shown(answer: Answer, look: str = "") -> dict[str, Any]:
         layout = {**layout, "barmode": "group"} if look == "bar" else layout
     return {
         "answer": answer,
-        "chart": {"data": traces, "layout": layout},
+        "chart": {"data": traces, "layout": lined(layout, annotations)},
+        "marks": annotations,
         "tables": tables.tables(answer),
         "empty": _is_empty(answer),
     }

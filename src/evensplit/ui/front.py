@@ -90,7 +90,7 @@ class Pages:
             else:
                 _check_role(visit, route)
                 made = route.page(visit)
-                reply = await (made if method == "POST" else wire.unless_gone(made, receive))
+                reply = await (made if method == "POST" and not route.asks else wire.unless_gone(made, receive))
         except Exception as error:
             if isinstance(error, Disconnected):
                 raise

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from evensplit.errors import Invalid
 from evensplit.experiments.assignments import Assigner
+from evensplit.experiments.look import Looker
 from evensplit.model.account import Account
 from evensplit.query.run.cache import Answers
 from evensplit.settings import Settings
@@ -19,6 +20,7 @@ from evensplit.ui.navigation import Place
 from evensplit.ui.replies import Reply, html
 from evensplit.web.accounts import Doors
 from evensplit.web.cookies import Cookies
+from evensplit.web.erasure import Eraser
 from evensplit.web.live import Live
 
 MOST_FIELDS = 1_000
@@ -38,7 +40,11 @@ class Services(Protocol):
     @property
     def assigner(self) -> Assigner: ...
     @property
+    def looker(self) -> Looker: ...
+    @property
     def live(self) -> Live: ...
+    @property
+    def eraser(self) -> Eraser: ...
     @property
     def doors(self) -> Doors: ...
 

@@ -1,7 +1,6 @@
 """Results, against numbers worked out row by row in Python, scipy and statsmodels."""
 
 import asyncio
-import json
 import math
 import random
 from collections import defaultdict
@@ -15,61 +14,15 @@ from scipy import stats
 from statsmodels.stats.proportion import proportions_ztest
 
 from evensplit.errors import Invalid, InvalidReport, NotFound
-from evensplit.experiments.analyze import Question, analyze, read_question
+from evensplit.experiments.question import Question, read_question
 from evensplit.experiments.results import MetricResult, Results
-from evensplit.model.experiment import Experiment, read_new, read_patch
+from evensplit.model.experiment import Experiment, read_patch
 from evensplit.model.metric import Method
-from evensplit.stats.estimate import NotEnough
-from evensplit.storage.base import NewAssignment, NewMetric
+from evensplit.stats.estimate import Interval, NotEnough
 from evensplit.storage.catalog import Catalog
 from tests.unit.experiments.conftest import Clock
 from tests.unit.experiments.stores import ClickhouseSmallStore, SmallStore
-
-
-class World:
-    """An experiment with variants a (control) and b, and short ways to fill it."""
-
-    def __init__(self, catalog: Catalog, store: SmallStore, now: Clock) -> None:
-        self.catalog, self.store, self.now = catalog, store, now
-        self.experiment = asyncio.run(
-            catalog.create(read_new(b'{"name": "x", "variants": [{"name": "a"}, {"name": "b"}]}'))
-        )
-
-    def metrics(self, *definitions: object) -> None:
-        body = {"name": "y", "variants": [{"name": "a"}, {"name": "b"}], "metrics": definitions}
-        read = read_new(json.dumps(body).encode()).metrics
-        self.experiment = asyncio.run(self.catalog.measure("x", read))
-
-    def assign(self, variant: str, *users: str, hours: float = 0) -> None:
-        number = 1 + "ab".index(variant)
-        rows = [NewAssignment(user, self.experiment.id, number, self.now.text(hours)) for user in users]
-        asyncio.run(self.store.assign(rows))
-
-    def record(self, name: str, value: float, user: str | None, hours: float = 0, variant: str = "a") -> None:
-        number = 1 + "ab".index(variant)
-        self.store.metric(NewMetric(self.experiment.id, number, name, value, self.now.text(hours), user))
-
-    def event(self, event_type: str, user: str | None, hours: float = 0, **properties: object) -> None:
-        self.store.event(event_type, user, self.now.text(hours), json.dumps(properties))
-
-    def link(self, anonymous_id: str, user_id: str, hours: float = 0) -> None:
-        self.store.record.execute(
-            "INSERT INTO es_identity (kind, subject, object, stated_at) VALUES ('link', ?, ?, ?)",
-            (anonymous_id, user_id, self.now.text(hours)),
-        )
-
-    def results(self, **question: object) -> Results:
-        experiment = self.catalog.experiment(self.experiment.name)
-        asked = msgspec.convert({"method": "fixed", **question}, Question)
-        return asyncio.run(analyze(self.store, experiment, self.catalog.weights(experiment), asked))
-
-    def one(self, **question: object) -> MetricResult:
-        (metric,) = self.results(**question).metrics
-        return metric
-
-    def numbers(self) -> dict[str, tuple[int, float | None]]:
-        """variant: (n, sum) of the only metric."""
-        return {each.variant: (each.n, each.sum) for each in self.one().variants}
+from tests.unit.experiments.world import World
 
 
 @pytest.fixture(params=[SmallStore, ClickhouseSmallStore])
@@ -528,13 +481,16 @@ def test_the_control_is_the_one_that_was_named(world: World) -> None:
     assert comparison.difference.estimate == pytest.approx(-10)
 
 
+def _width(found: Interval | None) -> float:
+    assert found is not None and found.upper is not None and found.lower is not None
+    return found.upper - found.lower
+
+
 def test_alpha_widens_the_interval(world: World) -> None:
     fill(world)
 
     def width(alpha: float) -> float:
-        found = world.results(metric="two", alpha=alpha).metrics[0].comparisons[0].difference
-        assert found is not None
-        return found.upper - found.lower
+        return _width(world.results(metric="two", alpha=alpha).metrics[0].comparisons[0].difference)
 
     assert width(0.01) > width(0.05) > width(0.5)
 
@@ -544,7 +500,7 @@ def test_parameters_are_read() -> None:
     asked = {"metric": "m", "alpha": "0.01", "correction": "bh", "as_of": "x", "method": "fixed"}
     assert read_question(asked) == Question(metric="m", method="fixed", alpha=0.01, correction="bh", as_of="x")
     with pytest.raises(Invalid) as caught:
-        read_question({"alpha": "2", "correction": "magic", "dimension": "country", "method": "guess", "no": ""})
+        read_question({"alpha": "2", "correction": "magic", "checks": "some", "method": "guess", "no": ""})
     assert len(caught.value.details) == 5
     for alpha in ("nan", "0", "1", "x", "inf"):
         with pytest.raises(Invalid):
@@ -565,7 +521,7 @@ def test_methods_look_at_the_same_difference(world: World) -> None:
     assert fixed.difference is not None and always.difference is not None and belief.difference is not None
     assert fixed.difference.estimate == always.difference.estimate == belief.difference.estimate
     # Looking whenever one likes costs width and p.
-    assert always.difference.upper - always.difference.lower > fixed.difference.upper - fixed.difference.lower
+    assert _width(always.difference) > _width(fixed.difference)
     assert fixed.p_value is not None and always.p_value is not None and always.p_value > fixed.p_value
     assert belief.p_value is None and isinstance(belief.chance_to_win, float) and 0 < belief.chance_to_win < 1
     assert isinstance(belief.expected_loss, float) and belief.expected_loss >= 0

@@ -7,7 +7,8 @@ import pytest
 
 from evensplit.cli.results import show
 from evensplit.errors import Invalid
-from evensplit.experiments.analyze import Question, analyze, read_question
+from evensplit.experiments.analyze import analyze
+from evensplit.experiments.question import Question, read_question
 from evensplit.experiments.results import Results
 from evensplit.model.experiment import read_new
 from evensplit.storage.base import NewAssignment, NewMetric

@@ -184,7 +184,7 @@ def check(store: SmallStore, seed: int) -> None:
 
 
 @given(seed=st.integers(0, 10**9))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("store", [SmallStore], indirect=True)
 def test_every_kind_against_the_oracle(store: SmallStore, seed: int) -> None:
     check(store, seed)

@@ -12,8 +12,9 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 
-from evensplit.api.experiments import HANDLERS
+from evensplit.api import experiments, results
 from evensplit.experiments.assignments import Assigner
+from evensplit.experiments.look import Looker
 from evensplit.storage.catalog import Catalog
 from evensplit.web.responses import EXCEPTION_HANDLERS
 from tests.unit.experiments.stores import SmallStore
@@ -49,9 +50,9 @@ class Api:
 
 @pytest.fixture
 def api(catalog: Catalog, store: SmallStore, assigner: Assigner) -> Api:
-    services = SimpleNamespace(catalog=catalog, store=store, assigner=assigner)
+    services = SimpleNamespace(catalog=catalog, store=store, assigner=assigner, looker=Looker(catalog, store))
     app = Litestar(
-        HANDLERS,
+        [*experiments.HANDLERS, *results.HANDLERS],
         state=State({"services": services}),
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=OpenAPIConfig("test", "1"),
@@ -153,7 +154,7 @@ def test_patch(api: Api, assigner: Assigner) -> None:
         ("POST", "/v1/experiments", {"name": "x", "variants": TWO}, (409, "conflict")),
         ("PUT", "/v1/experiments/x/metrics", b"", (400, "invalid_json")),
         ("PUT", "/v1/experiments/x/metrics", {}, (422, "invalid")),
-        ("PUT", "/v1/experiments/x/metrics", [{"name": "m", "kind": "ratio"}], (422, "unsupported_kind")),
+        ("PUT", "/v1/experiments/x/metrics", [{"name": "m", "kind": "magic"}], (422, "invalid")),
         ("PUT", "/v1/experiments/nobody/metrics", [], (404, "unknown_experiment")),
         ("GET", "/v1/experiments/x/results?method=magic", None, (422, "invalid")),
         ("GET", "/v1/experiments/x/results?alpha=7", None, (422, "invalid")),

@@ -38,7 +38,10 @@ _free: list[str] = []  # databases of stores that are no more
 def engine() -> Client:
     """The one connection of this process."""
     server = os.environ.get("EVENSPLIT_TEST_CLICKHOUSE")
-    return clickhouse_connect.get_client(dsn=server) if server else clickhouse_connect.get_client(interface="chdb")
+    if not server:
+        return clickhouse_connect.get_client(interface="chdb")
+    # A session takes one statement at a time, and stores are emptied whenever they are let go.
+    return clickhouse_connect.get_client(dsn=server, autogenerate_session_id=False)
 
 
 class ClickhouseStore:
@@ -112,7 +115,7 @@ class ClickhouseStore:
 def _created(client: Client) -> str:
     database = f"evensplit_test_{os.getpid()}_{next(_numbers)}"
     client.command(f"CREATE DATABASE {database}")
-    register(client.command, f"DROP DATABASE IF EXISTS {database}")
+    register(client.command, f"DROP DATABASE IF EXISTS {database}", use_database=False)
     for table, columns_ in TABLES.items():
         made = ", ".join(f"{name} {kind}" for name, kind in columns_.items())
         client.command(f"CREATE TABLE {database}.{table} ({made}) ENGINE = MergeTree ORDER BY tuple()")
@@ -121,7 +124,7 @@ def _created(client: Client) -> str:
 
 def _emptied(client: Client, database: str, written: set[str]) -> None:
     for table in written:
-        client.command(f"TRUNCATE TABLE {database}.{table}")
+        client.command(f"TRUNCATE TABLE {database}.{table}", use_database=False)
     _free.append(database)
 
 

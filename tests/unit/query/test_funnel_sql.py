@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from evensplit.model.report import read
 from evensplit.model.report.funnel import Funnel, FunnelAnswer
 from evensplit.query.run.funnel import run
 from tests.unit.query.clickhouse_store import STORES, AnyStore
-from tests.unit.query.memory_store import Event, MemoryStore, properties
+from tests.unit.query.memory_store import Event, properties
 
 START = 1_793_491_200_000
 REPORT = {"steps": ["a", "b"], "since": "2026-11-01", "until": "2026-11-03"}
@@ -21,8 +22,8 @@ def asked(store: AnyStore, report: dict[str, Any]) -> FunnelAnswer:
     return asyncio.run(run(store, read(Funnel, json.dumps(report)), START))
 
 
-def statement(**report: Any) -> tuple[str, list[object]]:
-    store = MemoryStore()
+def statement(engine: str = "duckdb", **report: Any) -> tuple[str, list[object]]:
+    store = STORES[engine]()
     store.put(Event("a", START, properties(t="x"), "u"), Event("b", START, properties(t="y"), "u"))
     asked(store, {**REPORT, **report})
     sql, values = store.asked[-1]
@@ -30,30 +31,105 @@ def statement(**report: Any) -> tuple[str, list[object]]:
     return re.sub(r"\(SELECT [^()]* FROM events AS e\)", "SCAN", sql), values
 
 
-def test_a_step_costs_one_join() -> None:
-    sql, values = statement()
-    assert sql.split("), ended AS")[0] == (
-        "WITH marked AS MATERIALIZED (SELECT u, k, m FROM (SELECT person AS u, "
-        "(epoch_ms(created_at) - ?)::BIGINT * 4 + id AS k, "
-        "(CASE WHEN event_type = ? THEN 1 ELSE 0 END + CASE WHEN event_type = ? THEN 2 ELSE 0 END)::BIGINT AS m "
-        "FROM SCAN AS e WHERE created_at >= ? AND created_at < ? AND id <= ? AND event_type IN (?, ?) "
-        "AND person IS NOT NULL) AS e WHERE m <> 0), "
-        "from2 AS (SELECT u, k AS t2 FROM marked WHERE m & 2 <> 0), "
-        "from1 AS (SELECT a.u AS u, a.t1 AS t1, b.t2 AS t2 "
-        "FROM (SELECT u, k AS t1 FROM marked WHERE m & 1 <> 0) AS a "
-        "ASOF LEFT JOIN from2 AS b ON a.u = b.u AND b.t2 > a.t1), "
-        "attempts AS (SELECT u, t1, CASE WHEN (t2 // 4)::BIGINT - (t1 // 4)::BIGINT <= ? THEN t2 END AS t2 FROM from1"
+# --- each order on each engine ---------------------------------------------------------------------
+
+KEYS = {
+    "duckdb": "(epoch_ms(created_at) - ?)::BIGINT * 4 + id AS k",
+    "clickhouse": "toInt64(toUnixTimestamp64Milli(created_at) - ?) * toInt64('4') + toInt64(id) AS k",
+}
+MOMENTS = {"duckdb": "?", "clickhouse": "fromUnixTimestamp64Milli(?, 'UTC')"}
+STEPS = "(CASE WHEN event_type = ? THEN 1 ELSE 0 END + CASE WHEN event_type = ? THEN 2 ELSE 0 END)::BIGINT AS m"
+FIRST = {"duckdb": "{} & 1 <> 0", "clickhouse": "bitTest({}, 0)"}
+SECOND = {"duckdb": "{} & 2 <> 0", "clickhouse": "bitTest({}, 1)"}
+TIMED = {
+    "duckdb": "(t2 // 4)::BIGINT - (t1 // 4)::BIGINT",
+    "clickhouse": "toInt64(intDiv(t2, toInt64('4'))) - toInt64(intDiv(t1, toInt64('4')))",
+}
+LATER = {"duckdb": "1073741824::BIGINT", "clickhouse": "toInt64('1073741824')"}  # than every key
+DEEPEST = {
+    "duckdb": "(1 + CASE WHEN t2 IS NULL THEN 0 ELSE 1 END)::BIGINT * 1073741824 - t1",
+    "clickhouse": "toInt64(1 + CASE WHEN t2 IS NULL THEN 0 ELSE 1 END) * toInt64('1073741824') - t1",
+}
+QUANTILE = {"duckdb": "quantile_cont({1}, {0})", "clickhouse": "quantileExactInclusive({0})({1})"}
+
+
+def marked(engine: str, types: str = " AND event_type IN (?, ?)", only: str = " WHERE m <> 0") -> str:
+    at = MOMENTS[engine]
+    return (
+        f"WITH marked AS MATERIALIZED (SELECT u, k, m FROM (SELECT person AS u, {KEYS[engine]}, {STEPS} FROM SCAN AS e "
+        f"WHERE created_at >= {at} AND created_at < {at} AND id <= ?{types} AND person IS NOT NULL) AS e{only}), "
     )
-    assert values == [START, "a", "b", *values[3:5], 2, "a", "b", 14 * 86_400_000]
 
 
-def test_the_first_of_the_deepest_counts() -> None:
-    sql, _ = statement()
-    best = "(1 + CASE WHEN t2 IS NULL THEN 0 ELSE 1 END)::BIGINT * 1073741824 - t1"
-    assert (
+def ended(engine: str) -> str:
+    """What follows the attempts, whatever the order."""
+    best, timed = DEEPEST[engine], f"({TIMED[engine]})"
+    median, late = (QUANTILE[engine].format(share, timed) for share in (0.5, 0.9))
+    return (
+        "ended AS (SELECT u, t1, t2, 0 AS dropped FROM attempts), "
         "counted AS MATERIALIZED (SELECT u, argMax(t1, best) AS t1, argMax(t2, best) AS t2 "
-        f"FROM (SELECT u, t1, t2, dropped, {best} AS best FROM ended) AS a GROUP BY u)"
-    ) in sql
+        f"FROM (SELECT u, t1, t2, dropped, {best} AS best FROM ended) AS a GROUP BY u), "
+        "described AS MATERIALIZED (SELECT c.u AS u, c.t1 AS t1, c.t2 AS t2, c.u AS person FROM counted AS c), "
+        "placed AS MATERIALIZED (SELECT d.* FROM described AS d) "
+        f"SELECT 0 AS c0, NULL AS c1, count(t1) AS c2, count(t2) AS c3, sum({timed}) AS c4, {median} AS c5, "
+        f"{late} AS c6, min({timed}) AS c7, max({timed}) AS c8 FROM placed"
+    )
+
+
+def bounds(engine: str) -> list[object]:
+    days = [START, START + 3 * 86_400_000]
+    return [*(days if engine == "clickhouse" else [datetime(2026, 11, 1), datetime(2026, 11, 4)]), 2]
+
+
+@pytest.mark.parametrize("engine", STORES)
+def test_ordered(engine: str) -> None:
+    first, second = FIRST[engine].format("m"), SECOND[engine].format("m")
+    sql, values = statement(engine)
+    assert sql == (
+        f"{marked(engine)}from2 AS (SELECT u, k AS t2 FROM marked WHERE {second}), "
+        "from1 AS (SELECT a.u AS u, a.t1 AS t1, b.t2 AS t2 "
+        f"FROM (SELECT u, k AS t1 FROM marked WHERE {first}) AS a "
+        "ASOF LEFT JOIN from2 AS b ON a.u = b.u AND b.t2 > a.t1), "
+        f"attempts AS (SELECT u, t1, CASE WHEN {TIMED[engine]} <= ? THEN t2 END AS t2 FROM from1), {ended(engine)}"
+    )
+    assert values == [START, "a", "b", *bounds(engine), "a", "b", 14 * 86_400_000]
+
+
+@pytest.mark.parametrize("engine", STORES)
+def test_strict_looks_at_every_event(engine: str) -> None:
+    sql, values = statement(engine, order="strict")
+    assert sql == (
+        f"{marked(engine, types='', only='')}attempts AS (SELECT u, t1, CASE WHEN TRUE "
+        f"AND {SECOND[engine].format('m2')} AND {TIMED[engine]} <= ? THEN t2 END AS t2 "
+        "FROM (SELECT u, k AS t1, m AS m1, lead(k, 1) OVER w AS t2, lead(m, 1) OVER w AS m2 "
+        "FROM marked WINDOW w AS (PARTITION BY u ORDER BY k)) AS n "
+        f"WHERE {FIRST[engine].format('m1')}), {ended(engine)}"
+    )
+    assert values == [START, "a", "b", *bounds(engine), 14 * 86_400_000]
+
+
+@pytest.mark.parametrize("engine", STORES)
+def test_any_order_hops_to_the_next_event_of_a_step_not_served(engine: str) -> None:
+    sql, values = statement(engine, order="any")
+    (one, two), later = (of[engine].format for of in (FIRST, SECOND)), LATER[engine]
+    assert sql == (
+        f"{marked(engine)}nexts AS MATERIALIZED (SELECT u, k, m, min(CASE WHEN {one('m')} THEN k END) OVER w AS n1, "
+        f"min(CASE WHEN {two('m')} THEN k END) OVER w AS n2 FROM marked WHERE m <> 0 "
+        "WINDOW w AS (PARTITION BY u ORDER BY k DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)), "
+        "hop1 AS (SELECT u, k AS t1, n1, n2, "
+        f"CASE WHEN {one('m')} THEN 1 WHEN {two('m')} THEN 2 END AS served FROM nexts), "
+        "hop2 AS (SELECT a.u AS u, a.t1 AS t1, b.k AS t2, b.n1 AS n1, b.n2 AS n2, a.served + "
+        f"CASE WHEN {one('b.m')} AND NOT {one('a.served')} THEN 1 "
+        f"WHEN {two('b.m')} AND NOT {two('a.served')} THEN 2 END AS served FROM (SELECT u, t1, served, "
+        f"least(CASE WHEN {one('served')} THEN {later} ELSE coalesce(n1, {later}) END, "
+        f"CASE WHEN {two('served')} THEN {later} ELSE coalesce(n2, {later}) END) AS go FROM hop1) AS a "
+        "LEFT JOIN nexts AS b ON b.k = a.go), "
+        f"attempts AS (SELECT u, t1, CASE WHEN {TIMED[engine]} <= ? THEN t2 END AS t2 FROM hop2), {ended(engine)}"
+    )
+    assert values == [START, "a", "b", *bounds(engine), "a", "b", 14 * 86_400_000]
+
+
+# --- odd keys and texts ----------------------------------------------------------------------------
 
 
 def test_ids_beyond_64_bits_of_key_are_ordered_all_the_same() -> None:

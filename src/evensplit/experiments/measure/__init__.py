@@ -4,7 +4,7 @@
 asks a store. Not here: what the samples say (`stats`, `compare`).
 """
 
-from evensplit.experiments.measure.ask import Measured, measure
+from evensplit.experiments.measure.ask import Measured, ends, measure
 from evensplit.experiments.measure.numbers import Census, Measurement, census, measurement
 
-__all__ = ["Census", "Measured", "Measurement", "census", "measure", "measurement"]
+__all__ = ["Census", "Measured", "Measurement", "census", "ends", "measure", "measurement"]

@@ -51,7 +51,7 @@ async def measure(store: EventStore, scope: Scope, wanted: Mapping[int, Measurem
     """By the number of the measurement."""
     if not wanted:
         return {}
-    first, last_event, last = await _ends(store, scope)
+    first, last_event, last = await ends(store, scope)
     if first is None:
         return {number: Measured({}) for number in wanted}
     chosen = [each for measurement in wanted.values() for each in selections(measurement.metric)]
@@ -81,7 +81,7 @@ async def measure(store: EventStore, scope: Scope, wanted: Mapping[int, Measurem
     return found
 
 
-async def _ends(store: EventStore, scope: Scope) -> tuple[int | None, int, int]:
+async def ends(store: EventStore, scope: Scope) -> tuple[int | None, int, int]:
     """When the first person was assigned, when the last event happened, and the last of all things that can be seen,
     but not in the future: users whose time was not over by then are unfinished, whenever it is asked."""
     watermark, times = scope.as_of.watermark, scope.dialect.times
@@ -99,10 +99,10 @@ FROM ab_assignments a WHERE {{}}""",
         ),
     )
     first, *lasts = [None if text is None else clock.from_text(str(text)) for text in row]
-    ends = [clock.now_ms(), max((at for at in lasts if at is not None), default=0)]
+    bounds = [clock.now_ms(), max((at for at in lasts if at is not None), default=0)]
     if scope.until is not None:
-        ends.append(clock.from_text(scope.until))
-    return first, lasts[1] or 0, min(ends)
+        bounds.append(clock.from_text(scope.until))
+    return first, lasts[1] or 0, min(bounds)
 
 
 async def _rows(store: EventStore, query: Fragment) -> list[Row]:

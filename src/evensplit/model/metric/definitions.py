@@ -41,8 +41,9 @@ class Cap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Defined(msgspec.Struct, frozen=True, kw_only=True):
-    """What every kind of metric has. `margin`: how much worse than the control is still good enough, as a fraction of
-    the control's mean. `unfinished`: whether users count whose time is not over yet."""
+    """What every kind of metric has. `margin`: how much worse than the control is still good enough, `minimum_effect`:
+    how much better is the least that matters, both as a fraction of the control's mean. `unfinished`:
+    whether users count whose time is not over yet."""
 
     name: str
     role: Role = "primary"
@@ -51,6 +52,7 @@ class Defined(msgspec.Struct, frozen=True, kw_only=True):
     window_hours: float | None = None
     unfinished: Unfinished = "count"
     margin: float | None = None
+    minimum_effect: float | None = None
     prior: Prior | None = None
 
     @property

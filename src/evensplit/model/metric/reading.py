@@ -63,7 +63,8 @@ def _read(fields: Fields) -> Metric:
         role=fields.choice("role", get_args(Role), "primary"),
         direction=fields.choice("direction", get_args(Direction), "up"),
         unfinished=fields.choice("unfinished", get_args(Unfinished), "count"),
-        margin=_read_margin(fields),
+        margin=_read_share(fields, "margin"),
+        minimum_effect=_read_share(fields, "minimum_effect"),
         prior=_read_prior(fields),
     )
     if not isinstance(metric, Retention):
@@ -201,11 +202,11 @@ def _read_window(fields: Fields) -> float | None:
     return window
 
 
-def _read_margin(fields: Fields) -> float | None:
-    margin = _optional(fields, "margin")
-    if margin is not None and not 0 < margin < math.inf:
-        fields.fault("margin", f"is a fraction of the control's mean, above 0; is {margin:g}")
-    return margin
+def _read_share(fields: Fields, name: str) -> float | None:
+    share = _optional(fields, name)
+    if share is not None and not 0 < share < math.inf:
+        fields.fault(name, f"is a fraction of the control's mean, above 0; is {share:g}")
+    return share
 
 
 def _read_covariate(fields: Fields) -> float | None:

@@ -7,12 +7,14 @@ from evensplit.storage.base import CatalogStore
 from evensplit.storage.catalog.accounts import Accounts, SignIns
 from evensplit.storage.catalog.assignments import Assignments
 from evensplit.storage.catalog.cohorts import Cohorts
+from evensplit.storage.catalog.erasure import Erasure
 from evensplit.storage.catalog.experiments import Experiments
 from evensplit.storage.catalog.generations import Generations
 from evensplit.storage.catalog.identity import Identity
 from evensplit.storage.catalog.keys import KeyRing
 from evensplit.storage.catalog.links import Links
 from evensplit.storage.catalog.peeks import Peeks
+from evensplit.storage.catalog.rejects import Rejects
 from evensplit.storage.catalog.saved import Annotations, Saved
 from evensplit.storage.catalog.shares import Shares
 
@@ -30,6 +32,8 @@ class Catalog(Experiments):
         self.cohorts = Cohorts(store)
         self.keys = KeyRing(store)
         self.peeks = Peeks(store)
+        self.rejects = Rejects(store)
+        self.erasure = Erasure(store)
         self.saved = Saved(store)
         self.annotations = Annotations(store)
         self.generations = Generations(store)

@@ -1,4 +1,8 @@
-"""Saved reports, dashboards and annotations as they are kept. Not here: their rules (`model.saved`), running one."""
+"""Saved reports, SQL statements, dashboards and annotations as they are kept. Not here: their rules (`model.saved`),
+running one.
+
+A statement is kept as a report of the kind `sql` is, so that names are one's own among both; it is no report, though.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -18,6 +22,7 @@ from evensplit.storage.catalog.statements import Prepared, compiled
 from evensplit.storage.schema import es_annotations, es_dashboards, es_saved, es_tiles
 
 T = TypeVar("T")
+SQL = "sql"
 
 _saved = select(
     es_saved.c.id,
@@ -46,9 +51,12 @@ _annotations = select(
     es_annotations.c.id, es_annotations.c.created_at, es_annotations.c.at, es_annotations.c.text
 ).order_by(es_annotations.c.moment, es_annotations.c.id)
 
-_SAVED = Prepared(_saved.order_by(es_saved.c.name))
-_SAVED_ONE = Prepared(_saved.where(es_saved.c.name == bindparam("name")))
-_SAVED_NAMES = Prepared(select(es_saved.c.name))
+_is_report = es_saved.c.kind != SQL
+_SAVED = Prepared(_saved.where(_is_report).order_by(es_saved.c.name))
+_SAVED_ONE = Prepared(_saved.where(_is_report, es_saved.c.name == bindparam("name")))
+_SAVED_NAMES = Prepared(select(es_saved.c.name).where(_is_report))
+_STATEMENTS = Prepared(_saved.where(es_saved.c.kind == SQL).order_by(es_saved.c.name))
+_STATEMENT = Prepared(_saved.where(es_saved.c.kind == SQL, es_saved.c.name == bindparam("name")))
 _DASHBOARDS = Prepared(_dashboards.order_by(es_dashboards.c.name))
 _DASHBOARD = Prepared(_dashboards.where(es_dashboards.c.name == bindparam("name")))
 _TILES = Prepared(_tiles)
@@ -104,6 +112,30 @@ class Saved:
         """Its places on dashboards go with it. Raises NotFound."""
         async with self._changing:
             stored, _ = self.report(name)
+            await self._store.write([compiled(delete(es_saved).where(es_saved.c.id == stored.id))])
+
+    # --- SQL statements ---------------------------------------------------------------------------
+
+    def statements(self) -> list[tuple[Stored, SavedReport]]:
+        """All of them, by name; `report` is what `POST /v1/sql` takes."""
+        return [(_stored(row), _report(row)) for row in self._store.read(_STATEMENTS({}))]
+
+    def statement(self, name: str) -> tuple[Stored, SavedReport]:
+        """Raises NotFound."""
+        row = _one(self._store.read(_STATEMENT({"name": name})), f"no SQL statement is named {name!r}")
+        return _stored(row), _report(row)
+
+    async def keep_statement(self, saved: SavedReport) -> None:
+        """In the place of the one of that name, if there is one. Raises Conflict where a report has the name."""
+        async with self._changing:
+            mine = (es_saved.c.kind == SQL) & (es_saved.c.name == saved.name)
+            new = insert(es_saved).values(**_values(saved), **_new())
+            await self._write(es_saved, saved.name, [delete(es_saved).where(mine), new])
+
+    async def forget_statement(self, name: str) -> None:
+        """Raises NotFound."""
+        async with self._changing:
+            stored, _ = self.statement(name)
             await self._store.write([compiled(delete(es_saved).where(es_saved.c.id == stored.id))])
 
     # --- dashboards -------------------------------------------------------------------------------

@@ -22,6 +22,11 @@ SETTINGS: Mapping[str, str | int] = {
 }
 QUOTES = "'\"`"
 
+# A request over HTTP may have 1,000 fields of 128 KiB each (http_max_fields, http_max_field_value_size).
+MANY = 900
+LONG = 30_000  # characters, of which each may take four bytes
+PACK = 100
+
 
 class Name(msgspec.Struct, frozen=True):
     """A value that stands where a name stands, as a key in `props.?`; no text of it becomes part of the statement."""
@@ -32,23 +37,91 @@ class Name(msgspec.Struct, frozen=True):
 def bound(sql: str, values: Sequence[object]) -> tuple[str, dict[str, object]]:
     """The statement with `{p0:Type}` for each `?` outside of quotes, and the parameters by name.
 
-    Raises ValueError where there are more marks than values or the other way round."""
+    Where they are many or long, several stand in one list, or one in several pieces. Raises ValueError where there are
+    more marks than values or the other way round."""
     parts: list[str] = []
-    parameters: dict[str, object] = {}
+    parameters = _Packed() if len(values) > MANY else _Parameters()
     left = iter(values)
-    last = 0
+    count = last = 0
     for at in _marks(sql):
-        name = f"p{len(parameters)}"
         try:
-            kind, value = _typed(next(left))
+            value = next(left)
         except StopIteration:
             raise ValueError(f"the statement has more marks than the {len(values)} values") from None
-        parts += (sql[last:at], f"{{{name}:{kind}}}")
-        parameters[name] = value
-        last = at + 1
-    if len(parameters) < len(values):
-        raise ValueError(f"the statement has {len(parameters)} marks for {len(values)} values")
-    return "".join((*parts, sql[last:])), parameters
+        parts += (sql[last:at], _placed(value, parameters))
+        count, last = count + 1, at + 1
+    if count < len(values):
+        raise ValueError(f"the statement has {count} marks for {len(values)} values")
+    return "".join((*parts, sql[last:])), parameters.named
+
+
+class _Parameters:
+    """Those of a statement, each under a name of its own."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, object] = {}
+
+    def place(self, kind: str, value: object) -> str:
+        """What stands for it in the statement."""
+        name = f"p{len(self.named)}"
+        self.named[name] = value
+        return f"{{{name}:{kind}}}"
+
+
+class _Packed(_Parameters):
+    """The same of very many: equal ones stand there once, and those of one type in lists of `PACK`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._placed: dict[tuple[str, str], str] = {}
+        self._open: dict[str, tuple[str, list[object], int]] = {}  # by type: the name, what is in it, its length
+
+    def place(self, kind: str, value: object) -> str:
+        if isinstance(value, list):
+            return super().place(kind, value)
+        known = (kind, repr(value))
+        if known not in self._placed:
+            self._placed[known] = super().place(kind, value) if kind == "Identifier" else self._packed(kind, value)
+        return self._placed[known]
+
+    def _packed(self, kind: str, value: object) -> str:
+        text, held, length = self._open.get(kind, ("", [], 0))
+        length += _length(value)
+        if not text or len(held) == PACK or length > LONG:
+            held, length = [], _length(value)
+            text = super().place(f"Array({kind})", held)
+        held.append(value)
+        self._open[kind] = text, held, length
+        return f"{text}[{len(held)}]"
+
+
+def _placed(value: object, parameters: _Parameters) -> str:
+    """What stands for the value in the statement."""
+    kind, sent = _typed(value)
+    if kind == "String" and isinstance(sent, str) and len(sent) > LONG:
+        pieces = [sent[at : at + LONG] for at in range(0, len(sent), LONG)]
+        return f"concat({', '.join(parameters.place(kind, piece) for piece in pieces)})"
+    if isinstance(sent, list):
+        lists = list(_lists(sent))
+        if len(lists) > 1:
+            return f"arrayConcat({', '.join(parameters.place(kind, piece) for piece in lists)})"
+    return parameters.place(kind, sent)
+
+
+def _lists(values: list[object]) -> Iterator[list[object]]:
+    """The list in pieces that are not too long."""
+    first = length = 0
+    for at, value in enumerate(values):
+        length += _length(value)
+        if length > LONG and at > first:
+            yield values[first:at]
+            first, length = at, _length(value)
+    yield values[first:]
+
+
+def _length(value: object) -> int:
+    """In a list: with what stands around it."""
+    return len(str(value)) + 4
 
 
 def _marks(sql: str) -> Iterator[int]:

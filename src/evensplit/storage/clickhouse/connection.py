@@ -204,7 +204,6 @@ class Connection:
                 send_receive_timeout=ANSWER,
                 client_name="evensplit",
                 autogenerate_session_id=False,  # a session takes one statement at a time
-                form_encode_query_params=True,  # parameters may be long
             )
         except ClickHouseError as error:
             raise EngineError(error) from error

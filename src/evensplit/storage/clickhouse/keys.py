@@ -15,6 +15,7 @@ from evensplit.storage.clickhouse.schema import KEYS
 DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)
 TABLE = "es_message_keys"
+ASKED = 3_000  # at once: as many as fit into 128 KiB, which is what a parameter over HTTP may take
 
 
 def number(key: bytes) -> int:
@@ -31,14 +32,15 @@ class MessageKeys:
 
     def known(self, keys: Iterable[int]) -> set[int]:
         """Which of them were claimed within the days that keys are remembered."""
-        asked = sorted(keys)
-        if not asked:
-            return set()
-        found = self._connection.look_up(
-            f"SELECT key FROM {TABLE} WHERE key IN {{keys:Array(UInt128)}} AND day >= {{since:Date}}",
-            {"keys": asked, "since": self._oldest()},
-        )
-        return {int(str(key)) for (key,) in found}
+        asked, since = sorted(keys), self._oldest()
+        found: set[int] = set()
+        for start in range(0, len(asked), ASKED):
+            rows = self._connection.look_up(
+                f"SELECT key FROM {TABLE} WHERE key IN {{keys:Array(UInt128)}} AND day >= {{since:Date}}",
+                {"keys": asked[start : start + ASKED], "since": since},
+            )
+            found.update(int(str(key)) for (key,) in rows)
+        return found
 
     def claim(self, table: str, keys: Sequence[int], ids: Sequence[int], token: str) -> None:
         """The rows with these ids, all of one group, bring these keys."""

@@ -18,6 +18,7 @@ from evensplit.storage.embedded.tail import FOLLOWS, ROWS, SMALL, Marks, Row, Ta
 log = logging.getLogger(__name__)
 
 CHUNK = 50_000  # rows of one insert
+BURIED = 10_000  # rows taken away at once: their ids stand in the address of a request, which may take 1 MiB
 STATE_NAME = "copied"
 GROWING = tuple(name for name in ROWS if name in COPIED)
 
@@ -101,8 +102,8 @@ class Mirror:
                 gone.setdefault(table, set()).add(row)
         for table, rows in gone.items():
             ids = sorted(rows)
-            for start in range(0, len(ids), CHUNK):
-                some = ids[start : start + CHUNK]
+            for start in range(0, len(ids), BURIED):
+                some = ids[start : start + BURIED]
                 self._delete(table, "id IN ?", some)
                 self._insert(table, self._tail.by_id(table, some))
 

@@ -36,6 +36,7 @@ from evensplit.storage.clickhouse.rows import duplicate, of_events, of_metrics
 from evensplit.storage.clickhouse.starts import Starts
 from evensplit.storage.embedded.preparation import RECORD, Preparation
 from evensplit.storage.embedded.questions import Answer, Judge, Question
+from evensplit.storage.embedded.removal import Progress
 from evensplit.storage.embedded.store import EVENTS_AT, EmbeddedStore, Figure, Options
 
 FOLLOW_EVERY = 5.0  # seconds between looks at the record; a report looks in any case
@@ -202,12 +203,17 @@ class ClickhouseStore:
         rows = await self.query(f"{_STORED} WHERE id > ? AND id <= ? ORDER BY id", [low, high])
         return [msgspec.convert(row, StoredEvent) for row in rows]
 
-    async def erase(self, user_ids: Sequence[str] = (), before: int | None = None) -> int:
+    async def erase(
+        self, user_ids: Sequence[str] = (), before: int | None = None, progress: Progress | None = None
+    ) -> int:
         """Take away the events and metric values that carry one of these ids, and the events that happened before an
         instant (milliseconds since 1970-01-01 UTC); how many that were."""
         removal = self._parts.removal
         gone = await self._asked(self._following, removal.users, user_ids) if user_ids else 0
-        return gone if before is None else gone + await self._asked(self._following, removal.before, before)
+        gone += 0 if before is None else await self._asked(self._following, removal.before, before)
+        if progress is not None:
+            progress(gone)
+        return gone
 
     def figures(self) -> list[Figure]:
         """What Prometheus is told."""

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import TypeAlias, cast
 
@@ -109,16 +110,23 @@ class Questions:
         if self._waiting > MOST_WAITING:
             raise Unavailable(f"{self._waiting} SQL statements are running or waiting; they run one at a time", 5)
         self._waiting += 1
+        dropped = threading.Event()
+        answer = partial(self.answer, connect, question, judge, dropped)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self.answer, connect, question, judge)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, answer)
+        except asyncio.CancelledError:
+            dropped.set()  # nobody waits for it any more
+            raise
         finally:
             self._waiting -= 1
 
-    def answer(self, connect: Connect, question: Question, judge: Judge) -> Answer:
-        """The same, here and now; for one thread at a time."""
+    def answer(
+        self, connect: Connect, question: Question, judge: Judge, dropped: threading.Event | None = None
+    ) -> Answer:
+        """The same, here and now; for one thread at a time. `dropped`: set when it is not wanted any more."""
         with connect() as con:
             limit = _lock(con)
-            with _Watch(con, self._seconds, limit + SPARE, self._closing) as watch:
+            with _Watch(con, self._seconds, limit + SPARE, (self._closing, dropped)) as watch:
                 try:
                     if self._closing.is_set():
                         raise Unavailable("the server is stopping")
@@ -219,11 +227,17 @@ def _one(con: duckdb.DuckDBPyConnection) -> tuple[object, ...]:
 class _Watch:
     """Interrupts what runs on a connection once it takes too long or too much, or the store closes."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, seconds: float, memory: float, closing: threading.Event) -> None:
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        seconds: float,
+        memory: float,
+        signs: tuple[threading.Event, threading.Event | None],
+    ) -> None:
         self._con = con
         self._seconds = seconds
         self._memory = memory
-        self._closing = closing
+        self._closing, self._dropped = signs
         self._over = threading.Event()
         self._reason: EvensplitError = SqlTimeout("the statement was interrupted")
         self._thread = threading.Thread(target=self._look, name="question watch", daemon=True)
@@ -247,6 +261,8 @@ class _Watch:
         while not self._over.wait(LOOK):
             if self._closing.is_set():
                 self._reason = Unavailable("the server is stopping")
+            elif self._dropped is not None and self._dropped.is_set():
+                self._reason = SqlTimeout("the statement was taken back")
             elif time.monotonic() > until:
                 self._reason = SqlTimeout(f"the statement ran longer than {self._seconds:g} seconds")
             elif _peak_memory() > most:

@@ -27,6 +27,7 @@ from evensplit.storage.embedded.feed import Feed
 from evensplit.storage.embedded.preparation import Preparation
 from evensplit.storage.embedded.questions import Answer, Judge, Question, Questions
 from evensplit.storage.embedded.record import Connection, open_reader
+from evensplit.storage.embedded.removal import Progress, Removal
 from evensplit.storage.embedded.tail import Row, Tail
 from evensplit.storage.embedded.writer import Settings, WriterClient
 
@@ -189,6 +190,18 @@ class EmbeddedStore:
     async def events_between(self, low: int, high: int) -> list[StoredEvent]:
         rows = await asyncio.to_thread(self._fetch_between, low, high)
         return [msgspec.convert(row, StoredEvent) for row in rows]
+
+    async def erase(
+        self, user_ids: Sequence[str] = (), before: int | None = None, progress: Progress | None = None
+    ) -> int:
+        """Take away the events and metric values that carry one of these ids, and the events that happened before an
+        instant (milliseconds since 1970-01-01 UTC); how many that were."""
+        removal = Removal(self.fresh, self.query, self.write, progress)
+        if user_ids:
+            await removal.users(user_ids)
+        if before is not None:
+            await removal.before(before)
+        return removal.gone
 
     def _fetch_events(self, ids: list[int]) -> list[Row]:
         assert self._rows is not None

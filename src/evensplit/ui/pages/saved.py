@@ -4,13 +4,10 @@ import msgspec
 
 from evensplit import clock
 from evensplit.errors import Conflict, InvalidReport, NotFound
-from evensplit.model.saved import WIDEST, Dashboard, SavedReport, Tile, read_dashboard, read_saved
-from evensplit.ui import answers
+from evensplit.model.saved import SavedReport, read_dashboard, read_saved
+from evensplit.ui import answers, grid
 from evensplit.ui.replies import Reply, link, redirect, segment
 from evensplit.ui.visit import Visit
-
-TILE = (6, 4)  # wide and high; the grid has 12 columns
-COLUMNS = 12
 
 
 async def open_(visit: Visit) -> Reply:
@@ -58,19 +55,6 @@ async def _put_on(visit: Visit, board: str, name: str) -> None:
     """Below what stands there; the dashboard is put up where there is none."""
     reports = visit.catalog.saved
     try:
-        await reports.rearrange(board, lambda before: _with_tile(before, name))
+        await reports.rearrange(board, lambda before: grid.with_tile(before, name))
     except NotFound:
-        await reports.put_up(_with_tile(read_dashboard(msgspec.json.encode({"name": board})), name))
-
-
-def _with_tile(dashboard: Dashboard, name: str) -> Dashboard:
-    """Beside the last tile of the lowest row where there is room, else below all."""
-    wide, high = TILE
-    if any(tile.saved == name for tile in dashboard.layout):
-        return dashboard
-    bottom = max((tile.y + tile.h for tile in dashboard.layout), default=0)
-    lowest = [tile for tile in dashboard.layout if tile.y + tile.h == bottom]
-    right = max((tile.x + tile.w for tile in lowest), default=COLUMNS)
-    x, y = (right, min(tile.y for tile in lowest)) if lowest and right + wide <= COLUMNS else (0, bottom)
-    placed = Tile(name, x, min(y, WIDEST), wide, high)
-    return msgspec.structs.replace(dashboard, layout=(*dashboard.layout, placed))
+        await reports.put_up(grid.with_tile(read_dashboard(msgspec.json.encode({"name": board})), name))

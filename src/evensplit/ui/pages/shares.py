@@ -3,50 +3,40 @@
 Whoever opens one sees the answers and nothing else: no persons, no other report, nothing to change.
 """
 
-from collections.abc import Sequence
-
-import msgspec
-
 from evensplit.errors import NotFound
-from evensplit.model.account import Shown
-from evensplit.model.saved import Dashboard, SavedReport
-from evensplit.ui import answers, tables
+from evensplit.model.account import Share, Shown
+from evensplit.model.saved import Dashboard, SavedReport, Tile
+from evensplit.ui import answers, grid, tables
 from evensplit.ui.replies import Reply, download, link, redirect
 from evensplit.ui.visit import Visit
 
 
-class Panel(msgspec.Struct, frozen=True):
-    """A report of a shared page, and how wide it stands (of 12)."""
-
-    name: str
-    kind: str
-    description: str | None
-    width: int
-
-
 async def page(visit: Visit) -> Reply:
     share = visit.catalog.shares.opened(visit.parts["token"])
+    board: Dashboard | None = None
     if share.shows == "report":
-        panels: Sequence[Panel] = [_panel(visit.catalog.saved.report(share.name)[1], 12)]
-        description = None
+        saved = visit.catalog.saved.report(share.name)[1]
+        panels = [grid.panel(saved, Tile(saved.name, 0, 0, grid.COLUMNS, grid.HIGHEST))]
     else:
-        dashboard = visit.catalog.saved.dashboard(share.name)[1]
-        description = dashboard.description
-        in_order = sorted(dashboard.layout, key=lambda tile: (tile.y, tile.x))
-        panels = [_panel(visit.catalog.saved.report(tile.saved)[1], min(tile.w, 12)) for tile in in_order]
-    return visit.page("share.html", share=share, panels=panels, description=description, token=visit.parts["token"])
+        board = visit.catalog.saved.dashboard(share.name)[1]
+        panels = [grid.panel(visit.catalog.saved.report(tile.saved)[1], tile) for tile in grid.in_order(board)]
+    return visit.page("share.html", share=share, panels=panels, board=board, token=visit.parts["token"])
 
 
 async def answer(visit: Visit) -> Reply:
     """A part of the page: the answer to one of its reports, `?report=` by name."""
-    saved, report = _asked(visit)
+    share, saved, report = _asked(visit)
     found = await answers.asked(visit.services, answers.kind_of(saved.kind), report)
     csv = link(f"/share/{visit.parts['token']}/answer.csv", report=saved.name)
+    if share.shows == "dashboard":
+        look = visit.query.text("look")
+        headline = grid.headline(found)
+        return visit.page("tile.html", **answers.shown(found), headline=headline, look=look, csv=csv, onward="")
     return visit.page("answer.html", **answers.shown(found), snippets=None, statement=None, sql_page="", shared=csv)
 
 
 async def table(visit: Visit) -> Reply:
-    saved, report = _asked(visit)
+    _, saved, report = _asked(visit)
     found = await answers.asked(visit.services, answers.kind_of(saved.kind), report)
     return download(tables.csv_of(tables.tables(found)), f"{saved.name}.csv", "text/csv; charset=utf-8")
 
@@ -70,11 +60,7 @@ async def revoke(visit: Visit) -> Reply:
     return redirect("/shares")
 
 
-def _panel(saved: SavedReport, width: int) -> Panel:
-    return Panel(saved.name, saved.kind, saved.description, width)
-
-
-def _asked(visit: Visit) -> tuple[SavedReport, bytes]:
+def _asked(visit: Visit) -> tuple[Share, SavedReport, bytes]:
     """The report, over the dashboard's range where it has one. Raises NotFound for one that the link does not show."""
     share = visit.catalog.shares.opened(visit.parts["token"])
     name = visit.query.text("report")
@@ -87,4 +73,6 @@ def _asked(visit: Visit) -> tuple[SavedReport, bytes]:
         raise NotFound("this link does not show that")
     saved = visit.catalog.saved.report(name)[1]
     report = bytes(saved.report)
-    return saved, report if board is None else answers.over(report, board.since, board.until)
+    if board is not None:
+        report = grid.over(report, board.since or "", board.until or "", "")
+    return share, saved, report

@@ -1,6 +1,7 @@
 // Draws what `charts.py` made, in the colours of the page. Plotly stands beside the page as a script of its own.
 
 const EARLIER = ", before"; // ends the name of a line of the period that is compared with
+const LONGEST = 60; // characters of a name on a chart
 const drawn = new Map(); // element -> what was drawn on it, to be drawn again in another theme
 
 function token(name) {
@@ -19,19 +20,27 @@ function themed(chart, element) {
     font: { family: token("--font"), size, color: ink },
     margin: { t: 8, r: 12, b: 36, l: 44, pad: 2 },
     showlegend: named > 1,
-    legend: { orientation: "h", y: element.clientHeight < 320 ? -0.26 : -0.16, yanchor: "top", x: 0, font: { color: ink }, itemwidth: 30 },
+    legend: { orientation: "h", y: -42 / Math.max(80, element.clientHeight - 90), yanchor: "top", x: 0, font: { color: ink }, itemwidth: 30 },
     hoverlabel: { bgcolor: token("--raised"), bordercolor: line, font: { color: ink }, align: "left", namelength: 40 },
     ...chart.layout,
   };
   layout.xaxis = { ...axis, showgrid: false, nticks: narrow ? 4 : undefined, ...(chart.layout.xaxis || {}) };
   layout.yaxis = { ...axis, rangemode: "tozero", ...(chart.layout.yaxis || {}) };
   if (chart.data.some((trace) => trace.type === "heatmap")) layout.yaxis.showgrid = false;
+  layout.shapes = (chart.layout.shapes || []).map((shape) => ({ ...shape, layer: "below", line: { color: token("--line-strong"), width: 1.5, dash: "dash", ...shape.line } }));
   const mains = chart.data.filter((trace) => !isEarlier(trace));
   const data = chart.data.map((trace) => {
-    const place = isEarlier(trace) ? mains.findIndex((main) => `${main.name}${EARLIER}` === trace.name) : mains.indexOf(trace);
+    const place = trace.meta?.like ?? (isEarlier(trace) ? mains.findIndex((main) => `${main.name}${EARLIER}` === trace.name) : mains.indexOf(trace));
     return restyled(trace, { ink, line, colorway, narrow, own: colorway[Math.max(place, 0) % colorway.length] });
   });
   return { data, layout };
+}
+
+// Plotly reads tags and entities in its texts; what others sent is to be seen as they sent it, and not at any length.
+function plain(text) {
+  if (typeof text !== "string") return text;
+  const short = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  return short.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 function isEarlier(trace) {
@@ -45,6 +54,9 @@ function highest(rows) {
 
 function restyled(trace, { ink, line, colorway, narrow, own }) {
   const made = { ...trace };
+  if (made.name) made.name = plain(made.name);
+  if (Array.isArray(made.x)) made.x = made.x.map(plain);
+  if (Array.isArray(made.y)) made.y = made.y.map(plain);
   if (made.type === "heatmap") {
     made.colorscale = [[0, token("--heat-0")], [1, token("--heat-1")]];
     made.xgap = made.ygap = 1;
@@ -53,7 +65,7 @@ function restyled(trace, { ink, line, colorway, narrow, own }) {
     if (narrow) delete made.texttemplate;
   }
   if (made.type === "sankey") {
-    made.node = { ...made.node, align: "left", color: made.node.label.map((_, n) => colorway[n % colorway.length]), line: { width: 0 } };
+    made.node = { ...made.node, label: made.node.label.map(plain), align: "left", color: made.node.label.map((_, n) => colorway[n % colorway.length]), line: { width: 0 } };
     made.link = { ...made.link, color: line };
     made.textfont = { color: ink };
   }

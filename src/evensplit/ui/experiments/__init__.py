@@ -1,0 +1,1 @@
+"""What the pages of experiments show, made of the results that the JSON interface sends. Nothing is computed here."""

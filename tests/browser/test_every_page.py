@@ -1,0 +1,136 @@
+"""Every page that there is a route for, over the demo: no fault in the console, no request to elsewhere, no serious
+fault that axe finds, nothing too wide, its main action within reach of the keyboard. Pictures go to `artefacts/`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page, StorageState, expect
+
+from evensplit.ui.routes import ROUTES
+from tests.browser.chromium import watched
+from tests.browser.demo import demo
+from tests.browser.test_explore import sign_in, url
+from tests.browser.test_pages import LOOKS, examine
+from tests.system.server import Server
+
+PICTURES = Path(__file__).parents[2] / "artefacts"
+FUNNEL = quote('{"steps":["product_view","add_to_cart","purchase"]}')
+
+# route: (addresses to look at, the main action's selector, if it has one)
+PAGES: dict[str, tuple[tuple[str, ...], str]] = {
+    "/": (("/",), "main a"),
+    "/explore": (("/explore",), "main a.card"),
+    "/explore/{kind}": (
+        (
+            "/explore/trend",
+            f"/explore/funnel?q={FUNNEL}",
+            "/explore/retention",
+            "/explore/paths",
+            "/explore/lifecycle",
+            "/explore/stickiness",
+            "/explore/sessions",
+        ),
+        '[data-dialog="saving"]',
+    ),
+    "/dashboards": (("/dashboards",), "main a.card"),
+    "/dashboards/{name}": (
+        ("/dashboards/Shop", "/dashboards/Marketing", "/dashboards/Shop?edit=1"),
+        "[data-fullscreen]",
+    ),
+    "/annotations": (("/annotations",), 'form[action="/annotations"] button'),
+    "/events": (("/events",), "main button"),
+    "/events/one/{id}": (("/events/one/100",), ""),
+    "/events/rejects": (("/events/rejects",), ""),
+    "/users": (("/users",), "main input"),
+    "/users/{id}": (("/users/user-00004",), ""),
+    "/sql": (("/sql",), "main textarea"),
+    "/setup": (("/setup",), "main a"),
+    "/setup/keys": (("/setup/keys",), "main button"),
+    "/setup/data": (("/setup/data",), "main button"),
+    "/setup/about": (("/setup/about",), ""),
+    "/experiments": (("/experiments",), "main a"),
+    "/experiments/{name}": (
+        (
+            "/experiments/checkout_button",
+            "/experiments/headline",
+            "/experiments/shipping_note",
+            "/experiments/gift_wrap",
+        ),
+        "main a",
+    ),
+    "/experiments/{name}/people": (("/experiments/checkout_button/people",), ""),
+    "/experiments/{name}/history": (("/experiments/checkout_button/history",), ""),
+    "/experiments/{name}/setup": (("/experiments/checkout_button/setup",), "main button"),
+    "/new-experiment": (("/new-experiment",), "main input"),
+    "/shares": (("/shares",), ""),
+    "/account": (("/account",), "main button"),
+    "/accounts": (("/accounts",), "main button"),
+}
+# Parts of a page, files, streams, ways on, and what is open to anybody: looked at by the tests of what they belong to.
+ELSEWHERE = {
+    "/home/now", "/sign-in", "/welcome", "/explore/catalogue", "/explore/{kind}/answer", "/explore/{kind}/answer.csv",
+    "/explore/{kind}/persons", "/saved/{name}", "/dashboards/{name}/answer", "/dashboards/{name}/answer.csv",
+    "/events/stream", "/setup/data/events.ndjson", "/share/{token}", "/share/{token}/answer",
+    "/share/{token}/answer.csv", "/experiments/{name}/standing", "/experiments/{name}/daily",
+    "/experiments/{name}/arrivals", "/experiments/{name}/outlook",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with demo(tmp_path_factory.mktemp("every")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def signed_in(server: Server, chromium: Browser) -> StorageState:
+    """The cookies of the admin: one signs in once."""
+    with watched(chromium) as visitor:
+        sign_in(visitor.page(), url(server))
+        return visitor.context.storage_state()
+
+
+def test_every_route_is_looked_at() -> None:
+    there = {route.path for route in ROUTES if route.method == "GET"}
+    assert there == set(PAGES) | ELSEWHERE
+
+
+@pytest.mark.parametrize("look", [name for name in LOOKS if name != "wide"])
+@pytest.mark.parametrize("route", PAGES)
+def test_it_can_be_looked_at(server: Server, chromium: Browser, signed_in: StorageState, route: str, look: str) -> None:
+    with watched(chromium, storage_state=signed_in, **LOOKS[look]) as visitor:
+        page = visitor.page()
+        for address in PAGES[route][0]:
+            reply = page.goto(url(server) + address)
+            assert reply is not None and reply.status == 200, f"{address}: {reply and reply.status}"
+            settled(page)
+            name = address.partition("?q=")[0].strip("/").replace("/", "-").replace("?", "-") or "home"
+            PICTURES.mkdir(exist_ok=True)
+            page.screenshot(path=PICTURES / f"{name}-{look}.png", full_page=True)
+            examine(page, look, name)
+
+
+@pytest.mark.parametrize("route", [route for route, (_, action) in PAGES.items() if action])
+def test_its_main_action_is_reached_by_keyboard(
+    server: Server, chromium: Browser, signed_in: StorageState, route: str
+) -> None:
+    addresses, action = PAGES[route]
+    with watched(chromium, storage_state=signed_in, viewport={"width": 1280, "height": 900}) as visitor:
+        page = visitor.page()
+        page.goto(url(server) + addresses[0])
+        settled(page)
+        for _ in range(120):
+            page.keyboard.press("Tab")
+            if page.evaluate("action => document.activeElement.matches(action)", action):
+                break
+        else:
+            pytest.fail(f"{action} is not among the first 120 stops of the tabulator on {addresses[0]}")
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", "where one is, is seen"
+
+
+def settled(page: Page) -> None:
+    """Until every part of it has come."""
+    expect(page.locator("[aria-busy]")).to_have_count(0, timeout=30_000)
