@@ -89,12 +89,6 @@ class Invalid(EvensplitError):
     status = 422
 
 
-class UnsupportedKind(Invalid):
-    """A kind of metric that this version does not compute."""
-
-    code = "unsupported_kind"
-
-
 class Rejected(Invalid):
     """A single event that was refused; the code is the reject reason."""
 

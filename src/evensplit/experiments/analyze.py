@@ -4,6 +4,7 @@ The store computes moments, `compare` makes numbers of them; no row of a user pa
 which everything is asked and put together.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -55,7 +56,9 @@ async def analyze(store: EventStore, experiment: Experiment, history: Sequence[W
     metrics = _wanted(asked, corrected=question.correction != "none")
     await check(store, metrics)
     evidence = await _evidence(store, asked, metrics)
-    found, family = answers(experiment, [each for each, _ in evidence], asked.reading, question.correction)
+    measured = [each for each, _ in evidence]
+    # Beliefs about many proportions take tenths of a second, in which others are answered.
+    found, family = await asyncio.to_thread(answers, experiment, measured, asked.reading, question.correction)
     found = [_with_evidence(asked, result, *each) for result, each in zip(found, evidence, strict=True)]
     users = sum(people.users.values())
     found = await _checked(store, asked, users, [each for each, _ in evidence], found)

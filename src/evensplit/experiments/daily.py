@@ -4,6 +4,7 @@ A day's line is what the results would have been if everything had arrived in ti
 (`measure`, `compare`), or what was really looked at (`storage.catalog.peeks`).
 """
 
+import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
@@ -59,7 +60,8 @@ async def lines(
         until = None if is_last else clock.to_text(buckets.edges[place + 1])
         upto = msgspec.structs.replace(scope, until=until)
         measured = await measure(store, upto, {0: plan})
-        result = answer(experiment, metric, plan, measured[0].samples.get(None, {}), reading)
+        samples = measured[0].samples.get(None, {})
+        result = await asyncio.to_thread(answer, experiment, metric, plan, samples, reading)
         if reading.method == "sequential":
             lowest = _lowest(lowest, result.comparisons)
         found.append(

@@ -2,6 +2,7 @@
 (`exposures`), or how one comparison is made (`weigh`).
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -54,7 +55,8 @@ async def divided(store: EventStore, scope: Scope, name: str, asked: Asked) -> D
     for each in people.arrived:
         by_part.setdefault(each.part, []).append(each)
     order = sorted(by_part, key=lambda part: (-sum(each.users for each in by_part[part]), part is None, part or ""))
-    columns = [_column(asked, number, measured, order) for number in range(len(asked.evidence))]
+    numbers = range(len(asked.evidence))
+    columns = [await asyncio.to_thread(_column, asked, number, measured, order) for number in numbers]
     parts = []
     for place, part in enumerate(order):
         users, ratio = counted(asked.experiment, asked.weights, by_part[part])

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from evensplit.storage.clickhouse.properties import columns
 from evensplit.storage.embedded.groups import LINK
 from evensplit.storage.migrate import migrate
 from tests.unit.query.clickhouse_store import TABLES, ClickhouseStore
+from tests.unit.query.memory_store import engine
 
 COLUMNS = """
 CREATE TABLE events (id BIGINT, event_type VARCHAR, user_id VARCHAR, session_id VARCHAR, props VARIANT,
@@ -43,6 +45,7 @@ COPIED = {
     " LEFT JOIN es_metric_users u ON u.metric_id = m.id",
     "es_identity": "SELECT id, kind, subject, object, value, text, number, stated_at FROM es_identity",
 }
+_numbers = count()
 _template: dict[str, Path] = {}
 
 
@@ -69,13 +72,15 @@ class SmallStore:
         self.record = sqlite3.connect(record(folder), isolation_level=None)
         self.record.execute("PRAGMA foreign_keys = ON")
         self.record.execute("PRAGMA synchronous = OFF")  # nothing here is about durability
+        self.name = f"small_{next(_numbers)}"
         self.reads = 0
         self.events: list[tuple[int, str, str | None, str, str]] = []
 
     @cached_property
     def columns(self) -> "duckdb.DuckDBPyConnection":
-        """Opened when a test first asks something of it: most do not."""
-        con = duckdb.connect(config={"threads": 2})
+        """Made when a test first asks something of it: most do not. A database of its own in the one engine."""
+        con = engine().cursor()
+        con.execute(f"ATTACH ':memory:' AS {self.name}; USE {self.name}")
         con.execute(COLUMNS)
         return con
 
@@ -83,6 +88,7 @@ class SmallStore:
         self.record.close()
         if "columns" in self.__dict__:
             self.columns.close()
+            engine().execute(f"DETACH {self.name}")
 
     # --- the catalog's port -----------------------------------------------------------------------
 
