@@ -133,4 +133,4 @@ def test_its_main_action_is_reached_by_keyboard(
 
 def settled(page: Page) -> None:
     """Until every part of it has come."""
-    expect(page.locator("[aria-busy]")).to_have_count(0, timeout=30_000)
+    expect(page.locator("[aria-busy]")).to_have_count(0, timeout=60_000)

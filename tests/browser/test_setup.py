@@ -54,4 +54,4 @@ def test_the_first_event_by_what_is_pasted(new_server: Callable[..., Server], ch
             page.get_by_role("link", name="All events as NDJSON").click()
         assert len(download.value.path().read_text().splitlines()) == 2
         page.get_by_role("link", name="About").click()
-        expect(page.get_by_role("row", name="duckdb")).to_be_visible()
+        expect(page.get_by_role("heading", name="How it is doing")).to_be_visible()

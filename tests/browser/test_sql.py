@@ -10,7 +10,10 @@ from tests.browser.test_explore import PASSWORD, happened, sign_in, url
 from tests.system.server import Server
 
 COUNTS = "SELECT event_type, count(*) AS n FROM events\nWHERE event_type <> ? GROUP BY 1 ORDER BY 1"
-LONG = "SELECT count(*) FROM range(100000000) AS a, range(100000) AS b WHERE hash(a.range, b.range) = 7"
+LONG = (
+    "SELECT count(*) FROM events a, events b, events c, events d, events e, events f "
+    "WHERE hash(a.id, b.id, c.id, d.id, e.id, f.id) = 7"
+)
 
 
 @pytest.fixture(scope="module")

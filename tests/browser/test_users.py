@@ -33,7 +33,7 @@ def test_found_looked_at_and_erased(server: Server, chromium: Browser) -> None:
         page = visitor.page()
         sign_in(page, url(server))
         page.get_by_role("link", name="Users", exact=True).click()
-        expect(page.locator("tbody tr")).to_have_count(8)
+        expect(page.locator("tbody tr")).to_have_count(7)
         search = page.get_by_role("searchbox")
         search.fill("gold")
         search.press("Enter")

@@ -98,6 +98,23 @@ def test_the_people_of_a_variant(as_role: As, site: Site, button: str) -> None:
     assert 0 < len(shown) < len(stored)
 
 
+def test_the_same_again_later(as_role: As, site: Site) -> None:
+    path = made(as_role, name="again")
+    site.done(site.services.assigner.assign_many("again", [f"early {n}" for n in range(9)]))
+    before = as_role("viewer").get(f"{path}?method=fixed").text
+    site.done(site.services.assigner.assign_many("again", [f"late {n}" for n in range(5)]))
+    found = re.search(r'<dt>as of</dt><dd><a href="([^"]+)">', before)
+    assert found
+    again = as_role("viewer").get(found[1].replace("&amp;", "&")).text
+    assert shown(as_role("viewer").get(f"{path}?method=fixed").text) != shown(before) == shown(again)
+    assert '<option value="fixed" selected>' in again
+
+
+def shown(page: str) -> list[str]:
+    """Users by variant and every cell of every metric."""
+    return re.findall(r'<tr><th scope="row">.*?</tr>|data-cell="\w+">(?:.*?)</td>', page)
+
+
 def test_looks_are_logged_and_shown(as_role: As, button: str) -> None:
     as_role("viewer").get(f"{button}?alpha=0.07")
     page = as_role("viewer").get(f"{button}/history").text

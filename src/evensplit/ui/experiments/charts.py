@@ -21,8 +21,10 @@ def daily(found: Daily) -> dict[str, Any]:
     """The lift of each variant with its interval, a point a day; days on which it is unknown are gaps."""
     names = list(dict.fromkeys(each.variant for line in found.lines for each in line.comparisons))
     days = [line.day for line in found.lines]
+    order = list(found.lines[0].users) if found.lines else []  # a variant has one colour on all charts
     traces: list[Trace] = []
-    for place, name in enumerate(names):
+    for n, name in enumerate(names):
+        place = order.index(name) if name in order else len(order) + n
         lifts = [next((each.lift for each in line.comparisons if each.variant == name), None) for line in found.lines]
         if not any(lifts):
             continue
@@ -44,11 +46,11 @@ def daily(found: Daily) -> dict[str, Any]:
     return {"data": traces, "layout": layout}
 
 
-def arrivals(arrived: Sequence[Arrived]) -> dict[str, Any]:
-    """Users so far in each variant, at the end of each day."""
+def arrivals(arrived: Sequence[Arrived], variants: Sequence[str]) -> dict[str, Any]:
+    """Users so far in each of `variants`, at the end of each day."""
     days = sorted({each.day for each in arrived})
     traces = []
-    for place, name in enumerate(dict.fromkeys(each.variant for each in arrived)):
+    for place, name in enumerate(variants):
         by_day = dict.fromkeys(days, 0)
         for each in arrived:
             if each.variant == name:

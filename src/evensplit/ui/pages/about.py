@@ -6,9 +6,9 @@ from importlib import metadata
 
 import msgspec
 
-from evensplit import __version__
 from evensplit.ui.replies import Reply
 from evensplit.ui.visit import Visit
+from evensplit.version import __version__
 
 
 class Part(msgspec.Struct, frozen=True):

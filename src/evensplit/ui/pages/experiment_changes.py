@@ -6,7 +6,7 @@ from typing import get_args
 
 import msgspec
 
-from evensplit.errors import EvensplitError, Invalid, NotFound
+from evensplit.errors import EvensplitError, Invalid
 from evensplit.experiments.conditions import check
 from evensplit.experiments.intent import read_intent
 from evensplit.experiments.power import plan
@@ -20,7 +20,7 @@ from evensplit.ui.visit import Visit
 
 
 async def new(visit: Visit) -> Reply:
-    """The guided creation, put together by its script. `copy` begins with another experiment's definition."""
+    """The guided creation, put together by its script."""
     return visit.page("experiment_new.html")
 
 
@@ -124,7 +124,7 @@ def _patch(visit: Visit) -> bytes:
         )
     settle(faults)
     if not variants:
-        raise NotFound("the form holds no variant")
+        raise Invalid("variants: the form holds none")
     control = form.text("control")
     described = form.text("description").strip() or None
     return msgspec.json.encode(

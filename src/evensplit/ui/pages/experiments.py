@@ -105,7 +105,7 @@ async def arrivals(visit: Visit) -> Reply:
     return visit.page(
         "experiment_arrivals.html",
         experiment=experiment,
-        chart=charts.arrivals(people.arrived),
+        chart=charts.arrivals(people.arrived, [variant.name for variant in experiment.variants]),
         days=charts.users_by_day(people.arrived),
     )
 

@@ -27,6 +27,8 @@ function themed(chart, element) {
   layout.xaxis = { ...axis, showgrid: false, nticks: narrow ? 4 : undefined, ...(chart.layout.xaxis || {}) };
   layout.yaxis = { ...axis, rangemode: "tozero", ...(chart.layout.yaxis || {}) };
   if (chart.data.some((trace) => trace.type === "heatmap")) layout.yaxis.showgrid = false;
+  // A single instant would be an axis of milliseconds.
+  if (!layout.xaxis.type && chart.data.every((trace) => trace.type === "scatter" && trace.x?.length === 1)) layout.xaxis.type = "category";
   layout.shapes = (chart.layout.shapes || []).map((shape) => ({ ...shape, layer: "below", line: { color: token("--line-strong"), width: 1.5, dash: "dash", ...shape.line } }));
   const mains = chart.data.filter((trace) => !isEarlier(trace));
   const data = chart.data.map((trace) => {

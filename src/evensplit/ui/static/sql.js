@@ -1,5 +1,5 @@
 // A statement is run, taken back, drawn and kept. What it may ask is decided by the server.
-import { draw } from "./chart.js";
+import { drawAll } from "./chart.js";
 import { el } from "./elements.js";
 import { formToken, fragment } from "./shell.js";
 
@@ -75,7 +75,9 @@ function offerChart() {
     const mode = { scatter: "lines+markers", markers: "markers" }[kind.value];
     const trace = { type, mode, name: columns[y.value].name, x: rows.map((row) => row[x.value]), y: rows.map((row) => Number(row[y.value])) };
     const titled = (column) => ({ title: { text: column.name } });
-    draw(chart, { data: [trace], layout: { xaxis: titled(columns[x.value]), yaxis: titled(columns[y.value]) } });
+    const layout = { xaxis: titled(columns[x.value]), yaxis: titled(columns[y.value]) };
+    answer.querySelector(".chart-data").textContent = JSON.stringify({ data: [trace], layout });
+    drawAll(answer);
   };
   for (const field of [kind, x, y]) field.addEventListener("change", redraw);
 }
