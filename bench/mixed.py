@@ -82,11 +82,13 @@ def measure(server: Server) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m bench.mixed", description=__doc__)
     options.add_argument("--events", type=int, default=5_000_000)
+    options.add_argument("--folder", type=Path, help="A directory of events that are there already.")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="evensplit-bench-") as name:
-        server = Server(Path(name) / "mixed")
+        server = Server(chosen.folder or Path(name) / "mixed")
         server.data.mkdir(parents=True, exist_ok=True)
-        fill(server.data, chosen.events)
+        if chosen.folder is None:
+            fill(server.data, chosen.events)
         try:
             server.start()
             measure(server)
