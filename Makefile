@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements.txt requirements-dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help serve demo test check format docs bench clean
+.PHONY: help serve demo test check format docs screenshots bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -32,8 +32,8 @@ ORACLES = $(wildcard tests/unit/query/test_*_oracle.py tests/unit/query/test_*_o
 	tests/unit/query/test_identity.py tests/unit/query/test_cohorts.py tests/unit/query/test_trend_persons.py
 
 test: $(DEV_STAMP)
-	$(BIN)/pytest $(or $(ARGS),-n 2 -m "not clickhouse" tests/unit tests/docs)
-	$(if $(ARGS),,$(BIN)/pytest -n 2 -m clickhouse tests/unit)
+	$(BIN)/pytest $(or $(ARGS),-n 2 --dist worksteal -m "not clickhouse" tests/unit tests/docs)
+	$(if $(ARGS),,$(BIN)/pytest -n 2 --dist worksteal -m clickhouse tests/unit)
 	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=20 $(BIN)/pytest -n 2 -m "not clickhouse" $(ORACLES))
 	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=4 $(BIN)/pytest -n 2 -k many_worlds $(ORACLES))
 	$(if $(ARGS),,$(BIN)/pytest tests/system)
@@ -52,6 +52,10 @@ format: $(DEV_STAMP)
 # The pages that are made from the code.
 docs: $(DEV_STAMP)
 	$(BIN)/python -m tests.docs.generated
+
+# The pictures of the README, from the demo; needs Chromium.
+screenshots: $(DEV_STAMP)
+	$(BIN)/python -m tests.browser.screenshots
 
 bench: $(DEV_STAMP)
 	$(BIN)/python -m bench $(ARGS)

@@ -36,6 +36,8 @@ PAGES = [
     "/",
     "/explore",
     "/explore/funnel",
+    "/dashboards",
+    "/annotations",
     "/experiments",
     "/new-experiment",
     "/events",

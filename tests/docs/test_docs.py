@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,13 @@ def error_classes(kind: type[EvensplitError] = EvensplitError) -> set[type[Evens
     return {kind}.union(*(error_classes(below) for below in kind.__subclasses__()))
 
 
+@cache
 def raised_codes() -> set[str]:
     """The codes given where an error is raised: `InvalidReport("invalid_time", ...)`."""
     found = set()
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if "InvalidReport(" in text else ():
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("InvalidReport") and node.args:
                 first = node.args[0]
                 if isinstance(first, ast.Constant):

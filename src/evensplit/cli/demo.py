@@ -37,7 +37,7 @@ def demo_command(users: int, days: int, seed: int, fill_only: bool, **flags: str
     else:
         count = asyncio.run(_filled(chosen, Month(clock.now_ms(), days, users, seed)))
         (directory / MARKER).write_bytes(msgspec.json.encode({"users": users, "days": days, "seed": seed}))
-        click.echo(f"{directory}: {count:,} events of {users:,} people in {days} days, four experiments, two dashboards")
+        click.echo(f"{directory}: {count:,} events of {users:,} people in {days} days, with experiments and dashboards")
     if not fill_only:
         app.serve(chosen)
 

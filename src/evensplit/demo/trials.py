@@ -62,5 +62,6 @@ TRIALS = tuple(
 
 
 def is_lost(experiment: str, variant: str, theirs: list[Event]) -> bool:
-    """Whether the page failed before it could say which variant it shows: in Firefox, under the note."""
-    return experiment == "shipping_note" and variant == "note" and theirs[0].properties["browser"] == "Firefox"
+    """Whether the page failed before it could say which variant it shows: under the note, in some browsers."""
+    browser = theirs[0].properties["browser"]
+    return experiment == "shipping_note" and variant == "note" and browser in ("Firefox", "Edge")

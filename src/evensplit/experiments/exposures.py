@@ -95,6 +95,18 @@ def seen(scope: Scope, column: str = "created_at") -> Fragment:
     return fill(f"{column} < {{}}", scope.dialect.times.given(scope.until))
 
 
+def left_out() -> Fragment:
+    """A row (ignored, elsewhere) beside what `exposed` gives: assignments of persons who hold an earlier one, and how
+    many of them name another variant. Two rows joined: in ClickHouse a table that is kept and stands in a subquery for
+    a single value is empty everywhere else."""
+    return Fragment(
+        """(SELECT coalesce(sum(ignored), 0)::BIGINT AS ignored FROM several) AS i CROSS JOIN (
+    SELECT count(*) AS elsewhere FROM assigned a JOIN several s ON s.person = a.person
+    WHERE a.variant_id <> s.variant_id
+) AS e"""
+    )
+
+
 def counts(scope: Scope, edges: Sequence[str]) -> Fragment:
     """Rows (variant_id, phase, persons): how many were assigned between two changes of the weights. `edges` are the
     instants of the changes. The row of variant `IGNORED`, which may be missing, counts (assignments ignored, of these
@@ -107,10 +119,8 @@ def counts(scope: Scope, edges: Sequence[str]) -> Fragment:
     )
     if not scope.as_of.links:
         return persons
-    ignored = f"""SELECT {IGNORED} AS variant_id, coalesce(sum(ignored), 0)::BIGINT AS phase, (
-    SELECT count(*) FROM assigned a JOIN several s ON s.person = a.person WHERE a.variant_id <> s.variant_id
-) AS persons FROM several"""
-    return join("\nUNION ALL\n", [persons, Fragment(ignored)])
+    ignored = fill(f"SELECT {IGNORED} AS variant_id, ignored AS phase, elsewhere AS persons FROM {{}}", left_out())
+    return join("\nUNION ALL\n", [persons, ignored])
 
 
 def assigned(scope: Scope) -> Fragment:

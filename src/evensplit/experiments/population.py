@@ -124,11 +124,7 @@ async def _several(store: EventStore, scope: Scope) -> tuple[Warned, ...]:
     """Only persons with several ids can hold several assignments."""
     if not scope.as_of.links:
         return ()
-    ignored_of = """WITH {}
-SELECT coalesce(sum(ignored), 0)::BIGINT AS ignored, (
-    SELECT count(*) FROM assigned a JOIN several s ON s.person = a.person WHERE a.variant_id <> s.variant_id
-) AS elsewhere FROM several"""
-    query = fill(ignored_of, exposures.exposed(scope))
+    query = fill("WITH {}\nSELECT ignored, elsewhere FROM {}", exposures.exposed(scope), exposures.left_out())
     ((ignored, elsewhere),) = await store.query(query.sql, query.values)
     if not ignored:
         return ()

@@ -44,7 +44,7 @@ def resolve(text: str, field: str, now: int, tz: ZoneInfo) -> int:
             return day_start(day + timedelta(days=1) if field == "until" else day, tz)
         if INSTANT.fullmatch(text):
             moment = datetime.fromisoformat(text.upper().replace(",", "."))
-            _within(moment.date(), field)
+            _near(moment.date(), field)
             return instant(moment) if moment.tzinfo else first_instant(_whole_ms(moment), tz)
     except ValueError as error:
         raise InvalidReport("invalid_time", f"{field} {text!r} is no time: {error}") from None
@@ -96,6 +96,12 @@ def _earlier(day: date, step: Step) -> date:
 
 def _whole_ms(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _near(day: date, field: str) -> None:
+    """The days that may be named begin and end, somewhere on Earth, within a day of these years."""
+    if day not in (date(EARLIEST - 1, 12, 31), date(LATEST, 1, 1)):
+        _within(day, field)
 
 
 def _within(day: date, field: str) -> date:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evensplit.experiments.exposures import Scope
+from evensplit.experiments.exposures import IGNORED, Scope, counts
 from evensplit.experiments.split import Arrived, Diagnosis, arrivals, diagnose
 from evensplit.model.experiment import Design, NewExperiment, NewVariant
 from evensplit.query.as_of import settle
@@ -163,3 +163,23 @@ def test_arrivals_by_variant_phase_and_day(any_store: SmallStore) -> None:
         (other, 1, "2026-01-02", 1),
         (other, 2, "2026-01-02", 1),
     ]
+
+
+def test_assignments_of_persons_who_hold_several(any_store: SmallStore) -> None:
+    """Who is left out is told beside who is counted: one with the same variant, one with another."""
+    catalog = Catalog(any_store)
+    design = Design("x", (NewVariant("a"), NewVariant("b")))
+    experiment = asyncio.run(catalog.create(NewExperiment(design=design)))
+    one, other = (variant.id for variant in experiment.variants)
+    came = [("ann", one, "02"), ("v1", one, "01"), ("bob", one, "02"), ("v2", other, "01"), ("cat", other, "03")]
+    rows = [NewAssignment(user, experiment.id, variant, f"2026-01-{at}") for user, variant, at in came]
+    asyncio.run(any_store.assign(rows))
+    linked = "INSERT INTO es_identity (kind, subject, object, stated_at) VALUES ('link', ?, ?, '2026-01-04')"
+    any_store.record.executemany(linked, [("v1", "ann"), ("v2", "bob")])
+
+    async def asked() -> list[tuple[object, ...]]:
+        scope = Scope(experiment.id, await settle(any_store, None), speak(any_store.engine, {}))
+        query = counts(scope, ["2026-01-02"])
+        return sorted(await any_store.query(query.sql, query.values), key=str)
+
+    assert asyncio.run(asked()) == [(IGNORED, 2, 1), (one, 0, 1), (other, 0, 1), (other, 1, 1)]

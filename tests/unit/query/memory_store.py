@@ -1,9 +1,13 @@
 """An event store over DuckDB, in memory or a file, with the tables of the columnar copy: for this folder's tests."""
 
 import json
+from atexit import register
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from itertools import count
 from pathlib import Path
+from weakref import finalize
 
 import duckdb
 import msgspec
@@ -21,6 +25,16 @@ CREATE TABLE es_identity (id BIGINT, kind VARCHAR, subject VARCHAR, object VARCH
 CREATE TABLE es_cohorts (id BIGINT, name VARCHAR, definition VARCHAR);
 CREATE TABLE es_cohort_users (cohort VARCHAR, part BIGINT, user_id VARCHAR);
 """
+_numbers = count()
+
+
+@cache
+def engine() -> duckdb.DuckDBPyConnection:
+    """The one of this process: to start one takes longer than most questions."""
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET variant_minimum_shredding_size = 0")
+    register(engine.cache_clear)
+    return connection
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -51,9 +65,11 @@ class MemoryStore:
 
     def __init__(self, path: Path | None = None) -> None:
         """In a file, properties are kept column by column, as in a big copy; in memory they are not."""
-        self.connection = duckdb.connect(":memory:" if path is None else str(path))
+        self.name = f"store_{next(_numbers)}"
+        self.connection = engine().cursor()
+        self.connection.execute(f"ATTACH '{path or ':memory:'}' AS {self.name}; USE {self.name}")
         self.connection.execute(TABLES)
-        self.connection.execute("SET variant_minimum_shredding_size = 0")
+        finalize(self, _forgotten, self.name).atexit = False
         self._in_file = path is not None
         self.asked: list[tuple[str, list[object]]] = []
         self.tombstones = 0
@@ -98,12 +114,21 @@ class MemoryStore:
     async def fresh(self) -> Watermark:
         return Watermark(self._id, 0, 0, self.tombstones, "mark")
 
+    def _reader(self) -> duckdb.DuckDBPyConnection:
+        """Another connection, as a question has in the real store."""
+        return self.connection.cursor().execute(f"USE {self.name}")
+
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
         self.asked.append((sql, list(values)))
         try:
-            return self.connection.cursor().execute(sql, list(values)).fetchall()
+            return self._reader().execute(sql, list(values)).fetchall()
         except duckdb.Error as error:
             raise QueryFailed(str(error)) from error
+
+
+def _forgotten(name: str) -> None:
+    if engine.cache_info().currsize:  # the process goes on
+        engine().execute(f"DETACH {name}")
 
 
 def properties(**values: object) -> str:

@@ -48,7 +48,8 @@ def test_forms(text: str, since: str, until: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "yesterday-ish", "2026-13-01", "2026-02-30", "20261101", "2026-11-01T25:00", "-30", "30d", "-30x", "+1d",
-     "1899-12-31", "2200-01-01", "0001-01-01T00:00Z", "9999-12-31", "-99999y", "-1d\n", "٢٠٢٦-11-01", "2026-W45-1"],
+     "1899-12-31", "2200-01-01", "1899-12-30T23:59Z", "2200-01-02T00:00Z",
+     "0001-01-01T00:00Z", "9999-12-31", "-99999y", "-1d\n", "٢٠٢٦-11-01", "2026-W45-1"],
 )  # fmt: skip
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(InvalidReport) as raised:
@@ -61,6 +62,14 @@ def test_what_is_no_time(text: str) -> None:
 @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"])
 def test_written_instants_are_read_back(text: str, name: str) -> None:
     assert resolve(written(utc(text), zone(name)), "until", NOW, zone(name)) == utc(text)
+
+
+@pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "Pacific/Kiritimati", "Pacific/Honolulu"])
+def test_the_first_and_the_last_day_are_read_back(name: str) -> None:
+    """Written down, the end of the last one lies in the year after it, and the first may begin in the year before."""
+    for field, text in (("since", "1900-01-01"), ("until", "2199-12-31")):
+        at = resolve(text, field, NOW, zone(name))
+        assert resolve(written(at, zone(name)), field, NOW, zone(name)) == at
 
 
 def test_written_before_standard_time() -> None:

@@ -61,17 +61,17 @@ async def asked(store: ClickhouseStore) -> tuple[Any, list[int]]:
 
 def test_stored_counted_once_asked_and_erased(server: str, tmp_path: Path) -> None:
     """More message ids at once than one parameter may hold."""
-    many: list[bytes | None] = [n.to_bytes(16, "big") for n in range(2**127, 2**127 + 7_000)]
+    many: list[bytes | None] = [n.to_bytes(16, "big") for n in range(2**127, 2**127 + 3_500)]
 
     async def work() -> None:
         store = await ClickhouseStore.open(f"{server}/main", Options(tmp_path, follow=False))
         try:
-            assert await store.append(batch("u", *["a"] * 7_000, keys=many)) == Kept([])
+            assert await store.append(batch("u", *["a"] * 3_500, keys=many)) == Kept([])
             assert await store.append(batch("u", "b", "a", keys=[b"b" * 16, many[-1]])) == Kept([1])
             assert await store.append(batch(ODD, "a")) == Kept([])
-            assert await store.query("SELECT count(*) FROM events", []) == [(7_002,)]
+            assert await store.query("SELECT count(*) FROM events", []) == [(3_502,)]
             assert await asked(store) == (2, [2, 1])
-            assert (await store.events_by_id([7_002]))[0].user_id == ODD
+            assert (await store.events_by_id([3_502]))[0].user_id == ODD
             assert await store.erase([ODD, *(f"nobody {n}" * 20 for n in range(500))]) == 1
             assert await asked(store) == (1, [1, 1])
         finally:
@@ -83,8 +83,8 @@ def test_stored_counted_once_asked_and_erased(server: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("sql", "values", "answer"),
     [
-        ("SELECT [{}] = ?", [*range(3_000), list(range(3_000))], 1),
-        ("SELECT [{}] = ?", [*(f"{n}{ODD}" for n in range(3_000)), [f"{n}{ODD}" for n in range(3_000)]], 1),
+        ("SELECT [{}] = ?", [*range(1_200), list(range(1_200))], 1),
+        ("SELECT [{}] = ?", [*(f"{n}{ODD}" for n in range(1_200)), [f"{n}{ODD}" for n in range(1_200)]], 1),
         ("SELECT arrayStringConcat([{}, ?])", ["🙂" * 100_000, "x" * 200_000], "🙂" * 100_000 + "x" * 200_000),
         ("SELECT 49999 IN ? AND 5 NOT IN ?", [list(range(50_000)), list(range(6, 50_000))], 1),
         (f"SELECT {{}} + length([{'1,' * 100_000}1])", [1], 100_002),

@@ -506,6 +506,7 @@ def test_a_stop_interrupts_and_nothing_is_answered_any_more(columns: Columns) ->
 
 def test_the_store_answers_over_everything_acknowledged_through_the_route(tmp_path: Path) -> None:
     async def main() -> None:
+        migrate(tmp_path / "analytics.db")  # quicker here than in the writer
         store = await EmbeddedStore.open(Options(tmp_path))
         app = Litestar(
             HANDLERS, state=State({"services": SimpleNamespace(store=store)}), exception_handlers=EXCEPTION_HANDLERS

@@ -3,7 +3,8 @@
 import html
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +28,19 @@ def happened(names: Sequence[str], user: str = "ann", properties: str = "{}") ->
 
 async def stored(site: Site, batch: Batch) -> None:
     await site.services.store.append(batch)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Of its own: people are erased here."""
+    made = Site(str(tmp_path_factory.mktemp("events") / "data"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def as_role(site: Site) -> Callable[[Role], Browser]:
+    return cache(site.signed_in)
 
 
 @pytest.fixture(scope="module", autouse=True)

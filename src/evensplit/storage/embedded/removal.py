@@ -13,7 +13,7 @@ import msgspec
 from evensplit.storage.base import Statement, Watermark, Written
 
 LOOKED_UP = 50_000  # ids asked of the columns at a time
-AT_ONCE = 2_000  # rows deleted by one statement of the writer; measured: about 20 ms, tombstones among it
+AT_ONCE = 2_000  # rows deleted by one statement of the writer, so that capture waits for little
 
 Fresh: TypeAlias = Callable[[], Awaitable[Watermark]]
 Query: TypeAlias = Callable[[str, Sequence[object]], Awaitable[list[tuple[object, ...]]]]
