@@ -114,7 +114,7 @@ async def on_clickhouse(folder: Path) -> dict[str, list[float]]:
     store = await ClickhouseStore.open(f"chdb://{folder / 'chdb'}", Options(folder / "scale", "bench", columns=False))
     try:
         began = time.perf_counter()
-        if not await store.newest():  # else the folder has been used before
+        if not await store.events.newest():  # else the folder has been used before
             await pour(folder, store)
         await store.fresh()
         return {"ready": [time.perf_counter() - began]} | await both(store, "ClickHouse")

@@ -57,7 +57,7 @@ class Services:
         self.looker = Looker(self.catalog, store)
         self.keys = Keys()
         self.doors = Doors(self.catalog)
-        self.live = Live(store)
+        self.live = Live(store.events)
         self.eraser = Eraser(self.catalog, store, self.assigner)
         self.read_keys()
 

@@ -93,7 +93,7 @@ def _asked(
 async def list_events(request: Request[Any, Any, Any], asked: events.EventFilter) -> EventPage:
     services = request.app.state.services
     page = await events.page(services.store, asked, clock.now_ms())
-    rows = {row.id: row for row in await services.store.events_by_id([found.id for found in page.events])}
+    rows = {row.id: row for row in await services.store.events.by_id([found.id for found in page.events])}
     listed = [shown(rows[found.id]) for found in page.events if found.id in rows]
     return EventPage(listed, page.next_cursor)
 

@@ -71,6 +71,22 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
     created_at: str
 
 
+class StoredEvents(Protocol):
+    """Events as they stand in the record, by their ids; `events` of both stores."""
+
+    async def by_id(self, ids: Sequence[int]) -> list[StoredEvent]:
+        """In no particular order; ids that are gone are left out."""
+        ...
+
+    async def between(self, low: int, high: int) -> list[StoredEvent]:
+        """Those with low < id <= high, in the order of their ids."""
+        ...
+
+    async def newest(self) -> int:
+        """The highest id that is stored; 0 where there is none."""
+        ...
+
+
 class EventStore(Protocol):
     """What happened. Appends return only when the rows are committed and synced."""
 
@@ -86,10 +102,6 @@ class EventStore(Protocol):
 
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
         """Run read-only SQL over the columns; values are bound (`?`), never printed."""
-        ...
-
-    async def events_by_id(self, ids: Sequence[int]) -> list[StoredEvent]:
-        """Events as they stand in the record, in no particular order."""
         ...
 
 

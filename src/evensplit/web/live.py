@@ -6,12 +6,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import msgspec
 
 from evensplit.errors import EvensplitError
-from evensplit.storage.base import StoredEvent
+from evensplit.storage.base import StoredEvent, StoredEvents
 
 EVERY = 0.5  # seconds between looks
 MOST = 200  # events shown of one look; the rest is counted
@@ -20,14 +19,6 @@ QUIET = 15.0  # seconds of silence before a sign of life
 STOPPED = None
 
 log = logging.getLogger("evensplit.live")
-
-
-class Store(Protocol):
-    """What of the event store is needed here."""
-
-    async def newest(self) -> int: ...
-
-    async def events_between(self, low: int, high: int) -> list[StoredEvent]: ...
 
 
 class News(msgspec.Struct, frozen=True):
@@ -43,8 +34,8 @@ NOTHING = News((), 0)
 class Live:
     """Looks at the store only while somebody listens."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, events: StoredEvents) -> None:
+        self._events = events
         self._listeners: set[asyncio.Queue[News | None]] = set()
         self._looking: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
@@ -96,10 +87,10 @@ class Live:
         seen = None
         while True:
             try:
-                newest = await self._store.newest()
+                newest = await self._events.newest()
                 if seen is not None and newest > seen:
                     low = max(seen, newest - MOST)
-                    self._tell(News(tuple(await self._store.events_between(low, newest)), low - seen))
+                    self._tell(News(tuple(await self._events.between(low, newest)), low - seen))
                 seen = newest
                 self._begun.set()
             except EvensplitError:

@@ -18,7 +18,6 @@ from evensplit.storage.base import (
     NewMetric,
     Statement,
     StoredAssignment,
-    StoredEvent,
     Value,
     Watermark,
     Written,
@@ -158,14 +157,6 @@ class SmallStore:
             return self.columns.execute(sql, list(values)).fetchall()
         except duckdb.Error as error:
             raise QueryFailed(str(error)) from error
-
-    async def events_by_id(self, ids: Sequence[int]) -> list[StoredEvent]:
-        wanted = set(ids)
-        return [
-            StoredEvent(id_, event_type, user_id, None, properties, at)
-            for id_, event_type, user_id, properties, at in self.events
-            if id_ in wanted
-        ]
 
     # --- filling ----------------------------------------------------------------------------------
 

@@ -71,7 +71,7 @@ def test_stored_counted_once_asked_and_erased(server: str, tmp_path: Path) -> No
             assert await store.append(batch(ODD, "a")) == Kept([])
             assert await store.query("SELECT count(*) FROM events", []) == [(3_502,)]
             assert await asked(store) == (2, [2, 1])
-            assert (await store.events_by_id([3_502]))[0].user_id == ODD
+            assert (await store.events.by_id([3_502]))[0].user_id == ODD
             assert await store.erase([ODD, *(f"nobody {n}" * 20 for n in range(500))]) == 1
             assert await asked(store) == (1, [1, 1])
         finally:

@@ -220,15 +220,15 @@ def test_odd_texts_come_back_as_they_were_sent(url: str, directory: Path) -> Non
 
     async def work(store: ClickhouseStore) -> None:
         await store.append(Batch(values=[odd, odd, odd, properties, NOW, "plain", None, None, None, NOW]))
-        found = {row.event_type: row for row in await store.events_by_id([1, 2, 99])}
+        found = {row.event_type: row for row in await store.events.by_id([1, 2, 99])}
         assert found.keys() == {odd, "plain"}
         assert (found[odd].user_id, found[odd].session_id, found[odd].properties) == (odd, odd, properties)
         assert found["plain"].properties is None and found["plain"].created_at == NOW
         assert await store.query("SELECT id FROM events WHERE user_id = ?", [odd]) == [(1,)]
-        assert await store.events_by_id([]) == []
-        assert await store.newest() == 2
-        assert [row.event_type for row in await store.events_between(0, 2)] == [odd, "plain"]
-        assert [row.event_type for row in await store.events_between(1, 5)] == ["plain"]
+        assert await store.events.by_id([]) == []
+        assert await store.events.newest() == 2
+        assert [row.event_type for row in await store.events.between(0, 2)] == [odd, "plain"]
+        assert [row.event_type for row in await store.events.between(1, 5)] == ["plain"]
 
     run(url, directory, work)
 

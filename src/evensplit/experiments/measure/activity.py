@@ -56,7 +56,7 @@ class Layout(msgspec.Struct, frozen=True):
     def passed(self, selection: Selection, time: Time, table: Literal["w", "o"], dialect: Dialect) -> str:
         """The condition that an event (w) or any event of the person (o) is such a one, and lies in that time."""
         word, bit = divmod(self.tests[selection.event_type, selection.condition], WORD)
-        return f"({dialect.aggregates.has_bit(f'{table}{self.times[time]}_{word}', bit)})"
+        return f"({dialect.integers.has_bit(f'{table}{self.times[time]}_{word}', bit)})"
 
 
 def activity(asked: Asked, numbers: Sequence[Acted | Stepped]) -> Activity:
@@ -65,7 +65,7 @@ def activity(asked: Asked, numbers: Sequence[Acted | Stepped]) -> Activity:
     layout = _layout(asked, numbers)
     bits = {number.time: None for number in numbers if isinstance(number, Stepped) or number.aggregate == "any"}
     united = [
-        f"{dialect.aggregates.union(f'w{layout.times[time]}_{word}')} AS o{layout.times[time]}_{word}"
+        f"{dialect.integers.union(f'w{layout.times[time]}_{word}')} AS o{layout.times[time]}_{word}"
         for time in bits
         for word in layout.words
     ]
@@ -174,7 +174,7 @@ def _bits(types: Sequence[str | None], word: int, layout: Layout, dialect: Diale
         if event_type in types and n // WORD == word:
             # That a scan of one type meets that type goes without saying.
             test = Selection(None if types == [event_type] else event_type, condition)
-            bit = dialect.aggregates.bit(str(n % WORD))
+            bit = dialect.integers.bit(str(n % WORD))
             bits.append(fill(f"CASE WHEN {{}} THEN {bit} ELSE 0 END", where(test, dialect)))
     return join(" + ", bits or [Fragment("0")])
 

@@ -154,6 +154,10 @@ class Aggregates(Protocol):
         """Sums of such integers, each with its own e, added up as a double, for ranking."""
         ...
 
+
+class Integers(Protocol):
+    """Arithmetic with integers, some of which are sets of bits."""
+
     def bit(self, position: str) -> str:
         """An integer with that bit set, from 0 to 61."""
         ...
@@ -282,6 +286,7 @@ class Dialect(msgspec.Struct, frozen=True):
     times: Times
     values: Values
     aggregates: Aggregates
+    integers: Integers
     asks: Asks
     any_values: Values
     sequences: Sequences

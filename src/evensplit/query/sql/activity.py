@@ -45,4 +45,4 @@ class Activity:
 
     def union(self, position: str) -> str:
         """The bits of these positions, over a group."""
-        return self._dialect.aggregates.union(self._dialect.aggregates.bit(position))
+        return self._dialect.integers.union(self._dialect.integers.bit(position))

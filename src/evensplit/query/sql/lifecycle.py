@@ -26,7 +26,7 @@ STATES: dict[State, tuple[int, bool | None]] = {
 def lifecycle_sql(stretch: Stretch, event: EventPlan, as_of: AsOf, dialect: Dialect) -> Fragment:
     """The statement with its values, about the buckets of one stretch."""
     buckets = stretch.buckets
-    two = dialect.aggregates.window("m", "b - 1", 2)
+    two = dialect.integers.window("m", "b - 1", 2)
     return fill(
         f"SELECT b, {two} AS two, {_earlier(dialect)} AS earlier, sum(n) AS n "
         "FROM (SELECT m, count(*) AS n FROM ({}) AS persons GROUP BY m) AS shapes "
@@ -42,7 +42,7 @@ def cell_sql(cell: CellPlan, event: EventPlan, as_of: AsOf, dialect: Dialect) ->
     also = "" if earlier is None else f" AND {'' if earlier else 'NOT '}({_earlier(dialect)})"
     return fill(
         "SELECT person FROM (SELECT person, m, {} AS b FROM ({}) AS persons) AS persons "
-        f"WHERE {dialect.aggregates.window('m', 'b - 1', 2)} = {two}{also}",
+        f"WHERE {dialect.integers.window('m', 'b - 1', 2)} = {two}{also}",
         Fragment("?", (cell.position,)),
         Activity(as_of, dialect).bits(event, cell.buckets, None, cell.buckets.until),
     )
@@ -50,4 +50,4 @@ def cell_sql(cell: CellPlan, event: EventPlan, as_of: AsOf, dialect: Dialect) ->
 
 def _earlier(dialect: Dialect) -> str:
     """Whether a bit lower than those two is set."""
-    return f"m % ({dialect.aggregates.bit('b - 1')}) > 0"
+    return f"m % ({dialect.integers.bit('b - 1')}) > 0"

@@ -130,7 +130,7 @@ def _came(plan: RetentionPlan, as_of: AsOf, dialect: Dialect, placed: str) -> li
     if not last:
         near = fill("{} AND r - t < {}", near, Fragment("?", (plan.length * plan.periods,)))
     came = fill(
-        f"SELECT person, c{places}, {dialect.aggregates.divided('(r - t)', plan.length)} AS k FROM {placed} "
+        f"SELECT person, c{places}, {dialect.integers.divided('(r - t)', plan.length)} AS k FROM {placed} "
         "JOIN returns USING (person) WHERE {} GROUP BY ALL HAVING count(*) >= {}",
         near,
         Fragment("?", (plan.minimum,)),
@@ -161,7 +161,7 @@ def _returned(plan: RetentionPlan, as_of: AsOf, dialect: Dialect) -> Fragment:
 def _packed(plan: RetentionPlan, as_of: AsOf, dialect: Dialect) -> Fragment:
     """The same, counted by shapes: rows (c, back, n) say that of a cohort so many persons returned in the buckets
     whose bits `back` has or, for `on_or_after`, last in the bucket of that number."""
-    bits, periods = dialect.aggregates, min(len(plan.buckets.edges), plan.periods)
+    bits, periods = dialect.integers, min(len(plan.buckets.edges), plan.periods)
     started = fill(
         "SELECT c, back, n FROM ({}) AS shapes CROSS JOIN (SELECT n AS c FROM ({}) AS numbers) AS cohorts "
         f"WHERE {bits.window('s', 'c', 1)} = 1",
@@ -170,14 +170,14 @@ def _packed(plan: RetentionPlan, as_of: AsOf, dialect: Dialect) -> Fragment:
     )
     if plan.kind == "on_or_after":
         return fill(
-            f"WITH members AS {bits.once} ({{}}) "
+            f"WITH members AS {dialect.aggregates.once} ({{}}) "
             "SELECT c, least(back - c, {} - 1) AS k, sum(n) AS n FROM members WHERE back > c GROUP BY ALL "
             "UNION ALL SELECT c, NULL AS k, sum(n) AS n FROM members GROUP BY c",
             started,
             Fragment("?", (plan.periods,)),
         )
     return fill(
-        f"WITH members AS {bits.once} (SELECT c, {bits.window('back', 'c', periods)} AS x, sum(n) AS n "
+        f"WITH members AS {dialect.aggregates.once} (SELECT c, {bits.window('back', 'c', periods)} AS x, sum(n) AS n "
         "FROM ({}) AS started GROUP BY ALL) SELECT c, k, sum(n) AS n FROM members "
         f"CROSS JOIN (SELECT n AS k FROM ({{}}) AS numbers) AS periods WHERE k > 0 AND {bits.window('x', 'k', 1)} = 1 "
         "GROUP BY ALL UNION ALL SELECT c, NULL AS k, sum(n) AS n FROM members GROUP BY c",
@@ -190,7 +190,7 @@ def _shapes(plan: RetentionPlan, as_of: AsOf, dialect: Dialect) -> Fragment:
     """Rows (s, back, n): n persons started in the buckets whose bits s has, and returned as `back` says."""
     buckets, on = plan.buckets, plan.kind == "on"
     activity = Activity(as_of, dialect)
-    bit = dialect.aggregates.bit("c")
+    bit = dialect.integers.bit("c")
     if plan.first_time:
         starts = fill(f"SELECT person, {bit} AS s FROM ({{}}) AS firsts", _starts(plan, as_of, dialect))
     else:

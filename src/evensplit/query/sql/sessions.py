@@ -156,8 +156,8 @@ def _value(question: Question, dialect: Dialect, top: TopPlan) -> Fragment:
 def _word(question: Question, dialect: Dialect) -> tuple[str, str]:
     """What selects and groups by the word of the bucket (nothing where there is one), and the bit within the word."""
     if question.one_word:
-        return "", dialect.aggregates.bit("b")
-    return f", {dialect.aggregates.divided('b', WORD)} AS w", dialect.aggregates.bit(f"b % {WORD}")
+        return "", dialect.integers.bit("b")
+    return f", {dialect.integers.divided('b', WORD)} AS w", dialect.integers.bit(f"b % {WORD}")
 
 
 # --- sessions -------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def _spans(question: Question, dialect: Dialect, tops: Sequence[TopPlan]) -> Fra
     values = "".join(f", {_end(top)}(c{n}, k) AS c{n}" for n, top in enumerate(tops))
     counted = (
         f"count(*) AS happened, sum(view) AS viewed, min(k) AS first, max(k) AS last, "
-        f"{dialect.aggregates.union(bit)} AS m{values}"
+        f"{dialect.integers.union(bit)} AS m{values}"
     )
     by_word = "" if question.one_word else ", w"
     return fill(
@@ -221,7 +221,7 @@ def _end(top: TopPlan) -> str:
 def _who(question: Question, dialect: Dialect) -> Fragment:
     word, bit = _word(question, dialect)
     return fill(
-        f"SELECT person{word}, {dialect.aggregates.union(bit)} AS m FROM ({{}}) AS seen "
+        f"SELECT person{word}, {dialect.integers.union(bit)} AS m FROM ({{}}) AS seen "
         f"WHERE person IS NOT NULL GROUP BY person{'' if question.one_word else ', w'}",
         _seen(question, dialect, ()),
     )
@@ -256,7 +256,7 @@ def _all_persons() -> str:
 def _lines(question: Question, dialect: Dialect) -> list[str]:
     """Persons and sessions of each bucket, a row a word: few masks differ, and each is looked at once."""
     bits = min(WORD, len(question.plan.buckets.edges))
-    counts = ", ".join(f"coalesce(sum(n) FILTER (WHERE {dialect.aggregates.has_bit('m', n)}), 0)" for n in range(bits))
+    counts = ", ".join(f"coalesce(sum(n) FILTER (WHERE {dialect.integers.has_bit('m', n)}), 0)" for n in range(bits))
     word, by_word = ("0", "") if question.one_word else ("w", " GROUP BY w")
     keys = "m" if question.one_word else "w, m"
     return [

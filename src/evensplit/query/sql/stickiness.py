@@ -24,13 +24,13 @@ def cell_sql(plan: StickinessPlan, intervals: int, as_of: AsOf, dialect: Dialect
 
 def _persons(plan: StickinessPlan, as_of: AsOf, dialect: Dialect) -> Fragment:
     """Rows (person, k)."""
-    buckets, aggregates, activity = plan.buckets, dialect.aggregates, Activity(as_of, dialect)
+    buckets, integers, activity = plan.buckets, dialect.integers, Activity(as_of, dialect)
     if len(buckets.edges) <= WORD:
         words = activity.bits(plan.event, buckets, buckets.since, buckets.until)
-        return fill(f"SELECT person, {aggregates.members('m')} AS k FROM ({{}}) AS words", words)
+        return fill(f"SELECT person, {integers.members('m')} AS k FROM ({{}}) AS words", words)
     words = fill(
-        f"SELECT person, {aggregates.divided('b', WORD)} AS w, {activity.union(f'b % {WORD}')} AS m "
+        f"SELECT person, {integers.divided('b', WORD)} AS w, {activity.union(f'b % {WORD}')} AS m "
         "FROM ({}) AS found GROUP BY ALL",
         activity.buckets(plan.event, buckets, buckets.since, buckets.until),
     )
-    return fill(f"SELECT person, sum({aggregates.members('m')}) AS k FROM ({{}}) AS words GROUP BY person", words)
+    return fill(f"SELECT person, sum({integers.members('m')}) AS k FROM ({{}}) AS words GROUP BY person", words)

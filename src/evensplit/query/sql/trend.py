@@ -99,8 +99,8 @@ def _cells(question: Question, dialect: Dialect) -> Fragment:
         return rows
     if question.cumulative:
         return fill(f"SELECT min(b) AS b{keys}, x FROM ({{}}) GROUP BY ALL", rows)
-    word = dialect.aggregates.union(dialect.aggregates.bit(f"b % {WORD}"))
-    words = dialect.aggregates.divided("b", WORD)
+    word = dialect.integers.union(dialect.integers.bit(f"b % {WORD}"))
+    words = dialect.integers.divided("b", WORD)
     return fill(f"SELECT {words} AS b{keys}, x, {word} AS m FROM ({{}}) GROUP BY ALL", rows)
 
 
@@ -164,7 +164,7 @@ def _named(question: Question, dialect: Dialect) -> Fragment:
     if not _persons(question):
         return Fragment(f"SELECT {', '.join([*columns, *_payload(question)])} FROM cells")
     # Two ids may be one person: the cells are merged anew.
-    rest = "" if question.cumulative else f", {dialect.aggregates.union('m')} AS m"
+    rest = "" if question.cumulative else f", {dialect.integers.union('m')} AS m"
     if question.cumulative:
         columns[0] = "min(b) AS b"
     return fill(
@@ -251,9 +251,9 @@ def _merged_sets(question: Question, dialect: Dialect, last: str, places: str) -
         first = f"SELECT {places}min(b) AS b, x FROM {last} GROUP BY {places}x"
         return f"SELECT {places}b, count(x) FROM ({first}) GROUP BY ALL"
     if question.splits:
-        last = f"(SELECT {places}b, x, {dialect.aggregates.union('m')} AS m FROM {last} GROUP BY ALL)"
+        last = f"(SELECT {places}b, x, {dialect.integers.union('m')} AS m FROM {last} GROUP BY ALL)"
     bits = min(WORD, len(question.buckets.edges))
-    counts = ", ".join(f"count(x) FILTER (WHERE {dialect.aggregates.has_bit('m', n)})" for n in range(bits))
+    counts = ", ".join(f"count(x) FILTER (WHERE {dialect.integers.has_bit('m', n)})" for n in range(bits))
     one_word = len(question.buckets.edges) <= WORD
     whole = last if one_word else f"(SELECT DISTINCT {places}x FROM {last})"
     total = f"SELECT {places}NULL AS b, [count(x)] FROM {whole} GROUP BY ALL"

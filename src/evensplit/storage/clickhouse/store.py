@@ -20,7 +20,6 @@ from evensplit.storage.base import (
     NewMetric,
     Statement,
     StoredAssignment,
-    StoredEvent,
     Value,
     Watermark,
     Written,
@@ -34,6 +33,7 @@ from evensplit.storage.clickhouse.mirror import Mirror
 from evensplit.storage.clickhouse.removal import Removal
 from evensplit.storage.clickhouse.rows import duplicate, of_events, of_metrics
 from evensplit.storage.clickhouse.starts import Starts
+from evensplit.storage.clickhouse.stored import StoredEvents
 from evensplit.storage.embedded.preparation import RECORD, Preparation
 from evensplit.storage.embedded.questions import Answer, Judge, Question
 from evensplit.storage.embedded.removal import Progress
@@ -46,7 +46,6 @@ DUPLICATES_KEPT = 100  # whole, per request; the counts are exact
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _NOTHING_ELSE = Batch()
-_STORED = "SELECT id, event_type, user_id, session_id, properties, toString(created_at) FROM events"
 _EVENTS_AT = "INSERT INTO es_state (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2"
 _COUNT = "INSERT INTO es_reject_counts (reason, count) VALUES ('duplicate', ?1) "
 _COUNT += "ON CONFLICT (reason) DO UPDATE SET count = count + ?1"
@@ -190,18 +189,9 @@ class ClickhouseStore:
         """Rows that are held only in part: none, capture has judged them all."""
         return []
 
-    async def events_by_id(self, ids: Sequence[int]) -> list[StoredEvent]:
-        """Events as they were sent, in no particular order; ids that are gone are left out."""
-        rows = await self.query(f"{_STORED} WHERE id IN ?", [list(ids) or [0]])
-        return [msgspec.convert(row, StoredEvent) for row in rows]
-
-    async def newest(self) -> int:
-        """Of those that this process has stored, or found when it began."""
-        return self._parts.events.last
-
-    async def events_between(self, low: int, high: int) -> list[StoredEvent]:
-        rows = await self.query(f"{_STORED} WHERE id > ? AND id <= ? ORDER BY id", [low, high])
-        return [msgspec.convert(row, StoredEvent) for row in rows]
+    @property
+    def events(self) -> StoredEvents:
+        return StoredEvents(self.query, lambda: self._parts.events.last)
 
     async def erase(
         self, user_ids: Sequence[str] = (), before: int | None = None, progress: Progress | None = None

@@ -17,7 +17,6 @@ from evensplit.storage.base import (
     NewMetric,
     Statement,
     StoredAssignment,
-    StoredEvent,
     Value,
     Watermark,
     Written,
@@ -28,7 +27,7 @@ from evensplit.storage.embedded.preparation import Preparation
 from evensplit.storage.embedded.questions import Answer, Judge, Question, Questions
 from evensplit.storage.embedded.record import Connection, open_reader
 from evensplit.storage.embedded.removal import Progress, Removal
-from evensplit.storage.embedded.tail import Row, Tail
+from evensplit.storage.embedded.stored import StoredEvents
 from evensplit.storage.embedded.writer import Settings, WriterClient
 
 COPY = "analytics.duckdb"
@@ -72,7 +71,7 @@ class EmbeddedStore:
             self._feed,
         )
         self._reader: Connection | None = None
-        self._rows: Tail | None = None
+        self._events: StoredEvents | None = None
         self._reading = threading.Lock()
         self._columns: Columns | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -106,7 +105,7 @@ class EmbeddedStore:
         )
         await self._writer.ask("statements", [started])
         self._reader = open_reader(self._record)
-        self._rows = Tail(self._record)
+        self._events = StoredEvents(self._record)
         if self._options.columns:
             self._opening = asyncio.create_task(self._open_columns())
             if self._options.follow:
@@ -133,7 +132,7 @@ class EmbeddedStore:
         await asyncio.to_thread(self._questions.close)
         if self._columns is not None:
             self._columns.close()
-        for reader in (self._reader, self._rows):
+        for reader in (self._reader, self._events):
             if reader is not None:
                 reader.close()
         self._preparation.lock.release()
@@ -179,17 +178,10 @@ class EmbeddedStore:
         columns = await self._opened()
         return await asyncio.get_running_loop().run_in_executor(self._asking, columns.problems, limit)
 
-    async def events_by_id(self, ids: Sequence[int]) -> list[StoredEvent]:
-        """Rows of the record as they stand there, in no particular order; ids that are gone are left out."""
-        rows = await asyncio.to_thread(self._fetch_events, list(ids))
-        return [msgspec.convert(row, StoredEvent) for row in rows]
-
-    async def newest(self) -> int:
-        return await asyncio.to_thread(self._newest)
-
-    async def events_between(self, low: int, high: int) -> list[StoredEvent]:
-        rows = await asyncio.to_thread(self._fetch_between, low, high)
-        return [msgspec.convert(row, StoredEvent) for row in rows]
+    @property
+    def events(self) -> StoredEvents:
+        assert self._events is not None
+        return self._events
 
     async def erase(
         self, user_ids: Sequence[str] = (), before: int | None = None, progress: Progress | None = None
@@ -202,21 +194,6 @@ class EmbeddedStore:
         if before is not None:
             await removal.before(before)
         return removal.gone
-
-    def _fetch_events(self, ids: list[int]) -> list[Row]:
-        assert self._rows is not None
-        with self._reading:
-            return self._rows.by_id("events", ids)
-
-    def _newest(self) -> int:
-        assert self._rows is not None
-        with self._reading:
-            return self._rows.highest("events")
-
-    def _fetch_between(self, low: int, high: int) -> list[Row]:
-        assert self._rows is not None
-        with self._reading:
-            return self._rows.after("events", low, high, high - low)
 
     def figures(self) -> list[Figure]:
         """What Prometheus is told."""

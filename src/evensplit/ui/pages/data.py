@@ -82,9 +82,9 @@ async def _page(visit: Visit, error: EvensplitError | None = None) -> Reply:
 
 async def _lines(services: Services) -> AsyncIterator[bytes]:
     store = services.store
-    newest = await store.newest()
+    newest = await store.events.newest()
     for low in range(0, newest, PAGE):
-        found: list[StoredEvent] = await store.events_between(low, min(low + PAGE, newest))
+        found: list[StoredEvent] = await store.events.between(low, min(low + PAGE, newest))
         if found:
             yield exporter.ndjson(
                 [

@@ -63,7 +63,7 @@ async def one(visit: Visit) -> Reply:
     """One event as it stands in the record, digit for digit."""
     text = visit.parts["id"]
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-    found = await visit.services.store.events_by_id([number])
+    found = await visit.services.store.events.by_id([number])
     if not found:
         raise NotFound(f"no event has the id {text[:40]}")
     return visit.page("event.html", event=_shown(found[0]), text=exact(found[0]))
@@ -106,7 +106,7 @@ async def listed(visit: Visit, asked: events.EventFilter) -> tuple[list[Shown], 
     """A page of events, and the cursor of the next one. Raises InvalidReport."""
     services = visit.services
     page = await events.page(services.store, asked, clock.now_ms())
-    rows = {row.id: row for row in await services.store.events_by_id([each.id for each in page.events])}
+    rows = {row.id: row for row in await services.store.events.by_id([each.id for each in page.events])}
     return [_shown(rows[each.id]) for each in page.events if each.id in rows], page.next_cursor
 
 

@@ -35,7 +35,7 @@ class Tile(msgspec.Struct, frozen=True):
 
 
 async def page(visit: Visit) -> Reply:
-    newest = await visit.services.store.newest()
+    newest = await visit.services.store.events.newest()
     running = [each for each in visit.catalog.experiments() if each.status == "running"]
     return visit.page("home.html", empty=newest == 0, running=running, saved=visit.catalog.saved.reports()[:SAVED])
 

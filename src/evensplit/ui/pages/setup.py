@@ -52,7 +52,7 @@ async def revoke_key(visit: Visit) -> Reply:
 
 
 async def _page(visit: Visit, key: str, made: bool = False) -> Reply:
-    newest = await visit.services.store.newest()
+    newest = await visit.services.store.events.newest()
     return visit.page("setup.html", key=key, made=made, newest=newest, snippets=snippets(visit.base_url, key or NO_KEY))
 
 

@@ -45,7 +45,7 @@ async def page(visit: Visit) -> Reply:
         found = await users.search(store, asked, MOST)
         known = any(each.user_id == asked for each in found) or bool(_assigned(visit, [asked]))
     else:
-        found, known = await users.lately(store, await store.newest(), MOST), False
+        found, known = await users.lately(store, await store.events.newest(), MOST), False
     return visit.page("users.html", found=found, asked=asked, known=known, full=len(found) == MOST)
 
 

@@ -7,6 +7,7 @@ what they say: `storage.clickhouse.binding`.
 from evensplit.query.dialect.base import Dialect, Forms
 from evensplit.query.dialect.clickhouse.aggregates import ClickhouseAggregates
 from evensplit.query.dialect.clickhouse.asks import ClickhouseAsks
+from evensplit.query.dialect.clickhouse.integers import ClickhouseIntegers
 from evensplit.query.dialect.clickhouse.sequences import ClickhouseSequences
 from evensplit.query.dialect.clickhouse.times import ClickhouseTimes
 from evensplit.query.dialect.clickhouse.values import ClickhouseValues
@@ -18,6 +19,7 @@ def dialect(forms: Forms) -> Dialect:
         ClickhouseTimes(),
         ClickhouseValues(forms),
         ClickhouseAggregates(),
+        ClickhouseIntegers(),
         ClickhouseAsks(),
         ClickhouseValues({}),
         ClickhouseSequences(),

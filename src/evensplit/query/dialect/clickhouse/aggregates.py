@@ -65,24 +65,6 @@ class ClickhouseAggregates:
         pairs = f"groupArray({pair}) FILTER (WHERE {exponent} IS NOT NULL)"
         return f"arrayFold((a, p) -> a + p.2, arraySort({pairs}), 0.0)"
 
-    def bit(self, position: str) -> str:
-        return f"bitShiftLeft(toInt64(1), {position})"
-
-    def union(self, bits: str) -> str:
-        return f"groupBitOr({bits})"
-
-    def has_bit(self, bits: str, position: int) -> str:
-        return f"bitTest({bits}, {position})"
-
-    def window(self, bits: str, first: str, width: int) -> str:
-        return f"bitAnd(bitShiftRight({bits}, {first}), toInt64({(1 << width) - 1}))"
-
-    def members(self, bits: str) -> str:
-        return f"bitCount({bits})"
-
-    def divided(self, column: str, by: int) -> str:
-        return f"intDiv({column}, {by})"
-
 
 def _whole(double: str) -> str:
     """A double that is a whole number below 2^95 as an integer."""

@@ -3,6 +3,7 @@
 from evensplit.query.dialect.base import Dialect, Forms
 from evensplit.query.dialect.duckdb.aggregates import DuckdbAggregates
 from evensplit.query.dialect.duckdb.asks import DuckdbAsks
+from evensplit.query.dialect.duckdb.integers import DuckdbIntegers
 from evensplit.query.dialect.duckdb.sequences import DuckdbSequences
 from evensplit.query.dialect.duckdb.times import DuckdbTimes
 from evensplit.query.dialect.duckdb.values import DuckdbValues
@@ -14,6 +15,7 @@ def dialect(forms: Forms) -> Dialect:
         DuckdbTimes(),
         DuckdbValues(forms),
         DuckdbAggregates(),
+        DuckdbIntegers(),
         DuckdbAsks(),
         DuckdbValues({}),
         DuckdbSequences(),

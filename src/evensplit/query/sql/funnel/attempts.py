@@ -124,7 +124,7 @@ def _in_window(question: Question, dialect: Dialect, column: str) -> Fragment:
 def _ordered(question: Question, dialect: Dialect) -> list[Fragment]:
     """From every event of a step to the next event of the following step; then cut at the window."""
     plan, found = question.plan, []
-    count, held, fits = len(plan.steps), _held(plan), dialect.aggregates.has_bit
+    count, held, fits = len(plan.steps), _held(plan), dialect.integers.has_bit
     for n in range(count, 0, -1):
         step = f"SELECT {', '.join(['u', *held, f'k AS t{n}'])} FROM marked WHERE {fits('m', n - 1)}"
         if n < count:
@@ -140,7 +140,7 @@ def _ordered(question: Question, dialect: Dialect) -> list[Fragment]:
 
 def _strict(question: Question, dialect: Dialect) -> list[Fragment]:
     """The events right after each other; each has to fit, to hold the same, and to lie in the window."""
-    plan, held, fits = question.plan, _held(question.plan), dialect.aggregates.has_bit
+    plan, held, fits = question.plan, _held(question.plan), dialect.integers.has_bit
     ahead = ["u", "k AS t1", "m AS m1", *(f"{h} AS {h}_1" for h in held)]
     for n in range(2, len(plan.steps) + 1):
         ahead += [f"lead(k, {n - 1}) OVER w AS t{n}", f"lead(m, {n - 1}) OVER w AS m{n}"]
@@ -160,7 +160,7 @@ def _any(question: Question, dialect: Dialect) -> list[Fragment]:
     `nexts` knows of every event the next ones that fit each step, seen from the last event backwards; the attempt hops
     along them. (A join a step would do, too, but ClickHouse plans a table anew wherever it is named.)"""
     count, held = len(question.plan.steps), _held(question.plan)
-    fits, far = dialect.aggregates.has_bit, dialect.sequences.far(question.packing)
+    fits, far = dialect.integers.has_bit, dialect.sequences.far(question.packing)
     steps = range(1, count + 1)
     who, once = ", ".join(["u", *held]), dialect.aggregates.once
     ahead = ", ".join(f"min(CASE WHEN {fits('m', n - 1)} THEN k END) OVER w AS n{n}" for n in steps)
@@ -198,7 +198,7 @@ def _met(question: Question, dialect: Dialect, last: str, n: int, part: Exclusio
     return Fragment(
         f"met{n} AS (SELECT {_of('a', columns)}, b.k AS x{n} "
         f"FROM (SELECT {', '.join(columns)}, coalesce(t{part.first}, {far}) AS k FROM {last}) AS a "
-        f"ASOF LEFT JOIN (SELECT u, k FROM marked WHERE {dialect.aggregates.has_bit('x', n - 1)}) AS b "
+        f"ASOF LEFT JOIN (SELECT u, k FROM marked WHERE {dialect.integers.has_bit('x', n - 1)}) AS b "
         "ON a.u = b.u AND b.k > a.k)"
     )
 
