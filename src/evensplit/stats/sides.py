@@ -57,7 +57,7 @@ def mean(of: Moments) -> Side | NotEnough:
 def share(of: Moments) -> Side | NotEnough:
     if not of.n:
         return NotEnough("no_observations", "a share needs observations, there are none")
-    if not 0 <= of.total <= of.n:  # false for NaN too
+    if not 0 <= of.total <= of.n or of.total % 1:  # NaN fails too
         return NotEnough("not_binary", f"{of.total:g} of {of.n} is no share: the values are not all 0 or 1")
     p = of.total / of.n
     return Side(of.n, p, p * (1 - p) / of.n)

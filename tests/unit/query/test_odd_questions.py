@@ -170,7 +170,7 @@ def test_a_property_that_nothing_has(stores: Stores, engine: str, kind: Kind) ->
         ("yesterday\0", None, "invalid_time"),
         ("٢٠٢٦-١١-٠١", None, "invalid_time"),
         ("1" * 10_000, None, "invalid_time"),
-        ("1900-01-01T00:00:00+23:59", None, "invalid_time"),
+        ("1899-12-30T00:00:00Z", None, "invalid_time"),
     ],
 )
 def test_odd_times(kind: Kind, since: str, until: str | None, code: str) -> None:
