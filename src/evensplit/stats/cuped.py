@@ -5,6 +5,7 @@ all, from the variants pooled: it may be any number without a bias, and this one
 their linearised values (Deng, Knoblich, Lu 2018).
 """
 
+import math
 from collections.abc import Sequence
 from functools import reduce
 
@@ -60,6 +61,8 @@ def adjusted(samples: Sequence[Sample]) -> Adjustment | NotEnough | None:
         return NotEnough("no_variance", "the covariate is not used: the values do not scatter")
     theta = pooled.together / (pooled.covariate.n * pooled.covariate.spread)
     sides = tuple(_adjust(part, theta, pooled.covariate.mean) for part in known)
+    if not all(math.isfinite(side.adjusted.mean) and math.isfinite(side.adjusted.spread) for side in sides):
+        return NotEnough("covariate_unknown", "the covariate is not used: taking it out overflows")
     if not any(side.adjusted.spread for side in sides):
         return NotEnough("covariate_explains_all", "the covariate is not used: it leaves nothing that scatters")
     return Adjustment(theta, sides)
