@@ -34,7 +34,7 @@ ORACLES = $(wildcard tests/unit/query/test_*_oracle.py tests/unit/query/test_*_o
 test: $(DEV_STAMP)
 	$(BIN)/pytest $(or $(ARGS),-n 2 --dist worksteal -m "not clickhouse" tests/unit tests/docs)
 	$(if $(ARGS),,$(BIN)/pytest -n 2 --dist worksteal -m clickhouse tests/unit)
-	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=20 $(BIN)/pytest -n 2 -m "not clickhouse" $(ORACLES))
+	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=12 $(BIN)/pytest -n 2 -m "not clickhouse" $(ORACLES))
 	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=4 $(BIN)/pytest -n 2 -k many_worlds $(ORACLES))
 	$(if $(ARGS),,$(BIN)/pytest tests/system)
 	$(if $(ARGS),,$(BIN)/pytest -n 2 tests/browser)
