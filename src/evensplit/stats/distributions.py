@@ -142,9 +142,9 @@ def beta_ratio_quantile(one: Beta, other: Beta, probability: float) -> float:
 
 
 def _averaged(over: Beta, values: "Callable[[Points], Points]") -> float:
-    """The mean of a function of a beta variable, by quadrature over where its weight lies."""
+    """The mean of a function of a beta variable that is a chance, by quadrature over where its weight lies."""
     points, weights = _weighed(over)
-    return float((values(points) * weights).sum())
+    return min(float((values(points) * weights).sum()), 1.0)  # the weights add up to 1 but for a last digit
 
 
 @lru_cache(maxsize=64)
