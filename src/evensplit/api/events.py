@@ -13,7 +13,8 @@ from evensplit.errors import Invalid
 from evensplit.model.instant import rfc3339
 from evensplit.query import catalogue, events, ranges, users
 from evensplit.query.zones import zone
-from evensplit.storage.base import StoredEvent, Value
+from evensplit.storage.base import StoredEvent
+from evensplit.storage.catalog.rejects import NEWEST
 
 MOST = 1_000
 
@@ -134,23 +135,11 @@ async def rejects(
     limit: Limit = 100,
     cursor: str | None = None,
 ) -> Rejects:
-    store = request.app.state.services.store
-    clauses, values = ["id < ?"], [_position(cursor)]
-    if since is not None:
-        clauses.append("received_at >= ?")
-        values.append(_since(since))
-    if reason is not None:
-        clauses.append("reason = ?")
-        values.append(reason)
-    sql = (
-        "SELECT id, reason, message, event, received_at FROM es_rejects "
-        f"WHERE {' AND '.join(clauses)} ORDER BY id DESC LIMIT ?"
-    )
-    rows = store.read((sql, [*values, limit]))
-    found = [RejectedEvent(int(row[0]), str(row[1]), str(row[2]), str(row[3]), rfc3339(str(row[4]))) for row in rows]
-    counts = {str(name): int(count) for name, count in store.read(("SELECT reason, count FROM es_reject_counts", []))}
+    refused = request.app.state.services.catalog.rejects
+    rows = refused.page(_position(cursor), reason, limit, None if since is None else _since(since))
+    found = [RejectedEvent(row.id, row.reason, row.message, row.event, rfc3339(row.received_at)) for row in rows]
     following = base64.urlsafe_b64encode(str(found[-1].id).encode()).decode() if len(found) == limit else None
-    return Rejects(found, counts, following)
+    return Rejects(found, refused.counts(), following)
 
 
 def shown(row: StoredEvent) -> Event:
@@ -177,9 +166,9 @@ def _json(text: str | None) -> bytes:
     return text.encode()
 
 
-def _position(cursor: str | None) -> Value:
+def _position(cursor: str | None) -> int:
     if cursor is None:
-        return 1 << 62
+        return NEWEST
     try:
         return int(base64.urlsafe_b64decode(cursor.encode()))
     except ValueError:

@@ -11,7 +11,10 @@ from evensplit.storage.base import CatalogStore, Value
 from evensplit.storage.catalog.rows import whole
 
 _FIELDS = "SELECT id, reason, message, event, received_at FROM es_rejects"
-_PAGE = f"{_FIELDS} WHERE id < ?1 AND (?2 IS NULL OR reason = ?2) ORDER BY id DESC LIMIT ?3"
+_PAGE = (
+    f"{_FIELDS} WHERE id < ?1 AND (?2 IS NULL OR reason = ?2) AND (?4 IS NULL OR received_at >= ?4) "
+    "ORDER BY id DESC LIMIT ?3"
+)
 _COUNTS = "SELECT reason, count FROM es_reject_counts ORDER BY count DESC, reason"
 _BETWEEN = (
     "SELECT count(*) FROM es_rejects WHERE id > (SELECT coalesce(max(id), 0) FROM es_rejects) - ? "
@@ -37,9 +40,11 @@ class Rejects:
     def __init__(self, store: CatalogStore) -> None:
         self._store = store
 
-    def page(self, before: int = NEWEST, reason: str | None = None, most: int = 50) -> list[Refused]:
-        """Up to `most` with an id below `before`, newest first."""
-        values: list[Value] = [before, reason, most]
+    def page(
+        self, before: int = NEWEST, reason: str | None = None, most: int = 50, since: str | None = None
+    ) -> list[Refused]:
+        """Up to `most` with an id below `before`, newest first; none that came before `since` (the record's text)."""
+        values: list[Value] = [before, reason, most, since]
         return [
             Refused(whole(row[0]), str(row[1]), str(row[2]), str(row[3]), str(row[4]))
             for row in self._store.read((_PAGE, values))
