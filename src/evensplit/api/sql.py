@@ -45,7 +45,7 @@ class SqlReply(msgspec.Struct, frozen=True):
 @post("/v1/sql", status_code=200, summary="Ask in SQL, read-only", tags=["SQL"])
 async def sql(request: Request[Any, Any, Any], data: SqlQuestion) -> SqlReply:
     store = request.app.state.services.store
-    people = speak(store.engine, {}).asks.persons(NEWEST)
+    people = speak(store.engine, {}).persons.resolved(NEWEST)
     answer = await store.ask(Question(data.sql, data.parameters, data.limit, (people.sql, people.values)), judge)
     return SqlReply([SqlColumn(column.name, column.type) for column in answer.columns], answer.rows, answer.truncated)
 

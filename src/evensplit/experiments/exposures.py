@@ -3,8 +3,9 @@
 Every text here begins with common table expressions that `exposed` and `members` make:
 
     links    (id, person) of ids that are another person's; only where there are links
-    exposed  a row a person: u (a whole number of theirs), person, variant_id, assigned_at, and part where one is asked
-    members  a row an id: id, u, since (the assignment in milliseconds since 1970)
+    exposed  a row a person: u (a whole number of theirs), person (a key), variant_id, assigned_at, part where one is
+             asked
+    members  a row an id: id (a key of `dialect.persons`), u, since (the assignment in milliseconds since 1970)
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ _SEVERAL = """several AS ONCE (
         min(assigned_at) AS assigned_at, count(*) - 1 AS ignored
     FROM assigned WHERE person IS NOT NULL GROUP BY person
 )"""
-_EXPOSED = """SELECT id AS u, user_id AS person, variant_id, assigned_at FROM assigned WHERE person IS NULL
+_EXPOSED = """SELECT id AS u, who AS person, variant_id, assigned_at FROM assigned WHERE person IS NULL
     UNION ALL SELECT u, person, variant_id, assigned_at FROM several"""
 # Whoever has no other id than the person's own is not among `ids`.
 _MEMBERS = """members AS (
@@ -54,27 +55,28 @@ class Scope(msgspec.Struct, frozen=True):
 def exposed(scope: Scope) -> Fragment:
     """Common table expressions, the last of them `exposed`."""
     tables = [fill("exposed AS ONCE ({})", Fragment(_EXPOSED))]
-    of_test = assigned(scope)
+    of_test, who = assigned(scope), Fragment(scope.dialect.persons.key("a.user_id"))
     if scope.as_of.links:
         tables = [
-            fill("links AS ONCE ({})", scope.dialect.asks.persons(scope.as_of.links)),
+            fill("links AS ONCE ({})", scope.dialect.persons.linked(scope.as_of.links)),
             Fragment(
                 "ids AS (SELECT id, person FROM links UNION DISTINCT SELECT person AS id, person AS person FROM links)"
             ),
             fill(
                 """assigned AS ONCE (
-    SELECT a.id AS id, a.user_id AS user_id, m.person AS person, a.variant_id AS variant_id,
-        a.assigned_at AS assigned_at
-    FROM ab_assignments a LEFT JOIN ids m ON m.id = a.user_id WHERE {}
+    SELECT a.id AS id, {} AS who, m.person AS person, a.variant_id AS variant_id, a.assigned_at AS assigned_at
+    FROM ab_assignments a LEFT JOIN ids m ON m.id = {} WHERE {}
 )""",
+                who,
+                who,
                 of_test,
             ),
             Fragment(_SEVERAL),
             *tables,
         ]
     else:
-        plain = "SELECT a.id AS u, a.user_id AS person, a.variant_id AS variant_id, a.assigned_at AS assigned_at"
-        tables = [fill(f"exposed AS ONCE ({plain} FROM ab_assignments a WHERE {{}})", of_test)]
+        plain = "SELECT a.id AS u, {} AS person, a.variant_id AS variant_id, a.assigned_at AS assigned_at"
+        tables = [fill(f"exposed AS ONCE ({plain} FROM ab_assignments a WHERE {{}})", who, of_test)]
     if scope.part is not None:
         tables[-1] = Fragment(tables[-1].sql.replace("exposed AS", "whole AS", 1), tables[-1].values)
         tables += _parted(scope, scope.part)
@@ -156,7 +158,7 @@ def _parted(scope: Scope, part: Property | Trait) -> list[Fragment]:
 
 
 def _owners(scope: Scope, table: str, column: str) -> str:
-    """Rows of a table joined with `whole` by whose id stands in a column."""
+    """Rows of a table joined with `whole` by whose key stands in a column."""
     if not scope.as_of.links:
         return f"{table} JOIN whole w ON w.person = {column}"
     return f"{table} LEFT JOIN links l ON l.id = {column} JOIN whole w ON w.person = coalesce(l.person, {column})"
@@ -165,8 +167,10 @@ def _owners(scope: Scope, table: str, column: str) -> str:
 def _property(scope: Scope, part: Property) -> Fragment:
     """Rows (u, part): of the events where it is set the last one up to the assignment, else the first one after it."""
     dialect, packing = scope.dialect, _packing(scope)
+    user = dialect.persons.key("user_id")
     events = fill(
-        "SELECT user_id, created_at, {} AS k, {} AS v FROM events WHERE id <= {} AND user_id IS NOT NULL AND {}",
+        f"SELECT {user} AS who, created_at, {{}} AS k, {{}} AS v FROM events "
+        f"WHERE id <= {{}} AND {user} IS NOT NULL AND {{}}",
         dialect.sequences.key(packing),
         dialect.any_values.text(part),
         Fragment("?", (scope.as_of.watermark.events,)),
@@ -176,7 +180,7 @@ def _property(scope: Scope, part: Property) -> Fragment:
     return fill(
         f"""SELECT w.u AS u, coalesce(argMax(CASE WHEN {before} THEN e.v END, CASE WHEN {before} THEN e.k END),
     argMin(CASE WHEN NOT {before} THEN e.v END, CASE WHEN NOT {before} THEN e.k END)) AS part
-FROM {_owners(scope, "({}) e", "e.user_id")} WHERE e.v IS NOT NULL GROUP BY w.u""",
+FROM {_owners(scope, "({}) e", "e.who")} WHERE e.v IS NOT NULL GROUP BY w.u""",
         events,
     )
 
@@ -191,7 +195,7 @@ def _trait(scope: Scope, part: Trait) -> Fragment:
     """Rows (u, part): what was last stated of the person, whichever id it was stated of."""
     stated = fill(
         f"""SELECT w.u AS u, i.text AS part, i.stated_at AS stated_at, i.id AS place
-FROM {_owners(scope, "es_identity i", "i.subject")}
+FROM {_owners(scope, "es_identity i", scope.dialect.persons.key("i.subject"))}
 WHERE i.kind = 'trait' AND i.id <= {{}} AND i.object = {{}}""",
         Fragment("?", (scope.as_of.links,)),
         Fragment("?", (part.name,)),

@@ -95,9 +95,11 @@ async def _table(store: Reading, event: EventChoice, past: History, as_of: AsOf,
         scan.chosen(dialect, of, condition),
     )
     return fill(
-        f"{ASSIGNMENTS} AS {dialect.aggregates.once} (SELECT place AS id, person AS user_id, {{}} AS test_id, "
-        "{} AS variant_id, assigned_at FROM (SELECT row_number() OVER (ORDER BY assigned_at, person)::BIGINT AS place, "
-        "person, assigned_at FROM ({}) AS first) AS numbered)",
+        f"{ASSIGNMENTS} AS {dialect.aggregates.once} (SELECT place AS id, person AS {dialect.persons.key('user_id')}, "
+        "{} AS test_id, {} AS variant_id, assigned_at "
+        "FROM (SELECT row_number() OVER (ORDER BY assigned_at, name)::BIGINT AS place, person, assigned_at "
+        f"FROM (SELECT person, assigned_at, {dialect.persons.name('person')} AS name FROM ({{}}) AS first) AS named"
+        ") AS numbered)",
         Fragment("?::BIGINT", (TEST,)),
         Fragment("place") if each_alone else Fragment("?::BIGINT", (VARIANT,)),
         first,

@@ -18,7 +18,8 @@ MOST_KEPT = 10_000
 
 
 class Kinds(msgspec.Struct, frozen=True):
-    """Which kinds occur among the events up to an id, as of a state of deletions; and magnitudes of numbers but 0."""
+    """Which kinds occur among the events up to an id, as of a state of deletions; of numbers but 0 their
+    magnitudes, and whether all are whole."""
 
     events: int
     tombstones: int
@@ -29,6 +30,7 @@ class Kinds(msgspec.Struct, frozen=True):
     nested: bool = False
     least: float | None = None
     greatest: float | None = None
+    whole: bool = True
 
     @property
     def form(self) -> Form:
@@ -40,11 +42,11 @@ class Kinds(msgspec.Struct, frozen=True):
             return MIXED
         if words:
             return Form("text", booleans=self.booleans)
-        return Form("number", _exponent(self.least, self.greatest))
+        return _number(self.least, self.greatest, self.whole)
 
     def and_then(self, up_to: int, row: Sequence[object]) -> "Kinds":
         """With those of the events that came since, as `Asks.kinds` tells them."""
-        numbers, texts, booleans, nested, least, greatest = row
+        numbers, texts, booleans, nested, least, greatest, whole = row
         lows = [x for x in (self.least, least) if isinstance(x, float)]
         highs = [x for x in (self.greatest, greatest) if isinstance(x, float)]
         return Kinds(
@@ -57,6 +59,7 @@ class Kinds(msgspec.Struct, frozen=True):
             self.nested or bool(nested),
             min(lows, default=None),
             max(highs, default=None),
+            self.whole and bool(whole),
         )
 
 
@@ -69,13 +72,16 @@ def distrust(store: Reading, event_type: str | None, properties: Iterable[Proper
             kept[event_type, of] = msgspec.structs.replace(known, numbers=True, nested=True)
 
 
-def _exponent(least: float | None, greatest: float | None) -> int | None:
-    """e such that all doubles of these magnitudes times 2^e are whole and below 2^95; None if there is none."""
+def _number(least: float | None, greatest: float | None, whole: bool) -> Form:
+    """Of numbers with these magnitudes: with the e for which all of them times 2^e are whole and below 2^95, if any."""
     if least is None or greatest is None:
-        return 0
+        return Form("number", 0, 0)
     (_, low), (_, high) = math.frexp(least), math.frexp(greatest)  # 2^(low - 1) <= least, greatest < 2^high
-    exponent = 53 - low  # a double in [2^(low - 1), 2^low) is a multiple of 2^(low - 53)
-    return exponent if high + exponent <= 95 and abs(exponent) <= 900 else None
+    # A double in [2^(low - 1), 2^low) is a multiple of 2^(low - 53).
+    exponent = 0 if whole and high <= 53 else 53 - low
+    if high + exponent > 95 or abs(exponent) > 900:
+        return Form("number")
+    return Form("number", exponent, high + exponent)
 
 
 _Key = tuple[str | None, Property]
@@ -100,7 +106,7 @@ async def forms(store: Reading, event_type: str | None, properties: Iterable[Pro
         question = speak(store.engine, {}).asks.kinds(event_type, paths, after, up_to)
         (row,) = await store.query(question.sql, question.values)
         for n, of in enumerate(paths):
-            found[of] = found[of].and_then(up_to, row[6 * n : 6 * n + 6])
+            found[of] = found[of].and_then(up_to, row[7 * n : 7 * n + 7])
     if len(kept) > MOST_KEPT:
         kept.clear()
     kept.update({(event_type, of): kinds for of, kinds in found.items()})

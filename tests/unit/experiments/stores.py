@@ -24,27 +24,17 @@ from evensplit.storage.base import (
 )
 from evensplit.storage.clickhouse.properties import columns
 from evensplit.storage.embedded.groups import LINK
+from evensplit.storage.embedded.tables import Tables
 from evensplit.storage.migrate import migrate
 from tests.unit.query.clickhouse_store import TABLES, ClickhouseStore
 from tests.unit.query.memory_store import engine
 
-COLUMNS = """
-CREATE TABLE events (id BIGINT, event_type VARCHAR, user_id VARCHAR, session_id VARCHAR, props VARIANT,
-    created_at TIMESTAMP);
-CREATE TABLE ab_assignments (id BIGINT, user_id VARCHAR, test_id BIGINT, variant_id BIGINT, assigned_at TIMESTAMP);
-CREATE TABLE ab_metrics (id BIGINT, test_id BIGINT, variant_id BIGINT, metric_name VARCHAR, value DOUBLE,
-    created_at TIMESTAMP, user_id VARCHAR);
-CREATE TABLE es_identity (id BIGINT, kind VARCHAR, subject VARCHAR, object VARCHAR, value VARCHAR, text VARCHAR,
-    number DOUBLE, stated_at VARCHAR);
-CREATE TABLE es_cohorts (id BIGINT, name VARCHAR, definition VARCHAR);
-"""
 COPIED = {
     "ab_assignments": "SELECT id, user_id, test_id, variant_id, assigned_at FROM ab_assignments",
     "ab_metrics": "SELECT m.id, test_id, variant_id, metric_name, value, created_at, u.user_id FROM ab_metrics m"
     " LEFT JOIN es_metric_users u ON u.metric_id = m.id",
     "es_identity": "SELECT id, kind, subject, object, value, text, number, stated_at FROM es_identity",
 }
-FILLED = {"VARIANT": "unnest(?::VARCHAR[])::JSON::VARIANT"}
 _numbers = count()
 _template: dict[str, Path] = {}
 
@@ -81,7 +71,8 @@ class SmallStore:
         """Made when a test first asks something of it: most do not. A database of its own in the one engine."""
         con = engine().cursor()
         con.execute(f"ATTACH ':memory:' AS {self.name}; USE {self.name}")
-        con.execute(COLUMNS)
+        self.tables = Tables(con)
+        self.tables.create()
         return con
 
     def close(self) -> None:
@@ -142,14 +133,11 @@ class SmallStore:
 
     async def fresh(self) -> Watermark:
         """Copy everything anew: the tables of a test are small."""
+        self.columns.execute("SELECT 1")
+        self.tables.create()
         for table, sql in COPIED.items():
-            self.columns.execute(f"DELETE FROM {table}")
-            rows = self.record.execute(sql).fetchall()
-            if rows:
-                self._fill(table, rows)
-        self.columns.execute("DELETE FROM events")
-        if self.events:
-            self._fill("events", [(*event[:3], None, *event[3:]) for event in self.events])
+            self.tables.insert(table, self.record.execute(sql).fetchall())
+        self.tables.insert("events", [(*event[:3], None, *event[3:]) for event in self.events])
         return self.watermark()
 
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
@@ -177,17 +165,6 @@ class SmallStore:
 
     def event(self, event_type: str, user_id: str | None, at: str, properties: str = "{}") -> None:
         self.events.append((len(self.events) + 1, event_type, user_id, properties, at))
-
-    def _fill(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """A list a column: to bind each value by itself takes many times as long."""
-        marks = ", ".join(FILLED.get(kind, f"unnest(?::{kind}[])") for kind in self._kinds(table))
-        self.columns.execute(
-            f"INSERT INTO {table} SELECT {marks}", [list(column) for column in zip(*rows, strict=True)]
-        )
-
-    def _kinds(self, table: str) -> list[str]:
-        found = self.columns.execute(f"SELECT column_type FROM (DESCRIBE {table})").fetchall()
-        return [str(kind) for (kind,) in found]
 
 
 class ClickhouseSmallStore(SmallStore):

@@ -3,7 +3,7 @@
 import json
 from atexit import register
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -15,16 +15,9 @@ import msgspec
 from evensplit import clock
 from evensplit.errors import QueryFailed
 from evensplit.storage.base import Watermark
+from evensplit.storage.embedded.tables import Tables
 
 EPOCH = datetime(1970, 1, 1)
-TABLES = """
-CREATE TABLE events (id BIGINT, event_type VARCHAR, user_id VARCHAR, session_id VARCHAR, props VARIANT,
-    created_at TIMESTAMP);
-CREATE TABLE es_identity (id BIGINT, kind VARCHAR, subject VARCHAR, object VARCHAR, value VARCHAR, text VARCHAR,
-    number DOUBLE, stated_at VARCHAR);
-CREATE TABLE es_cohorts (id BIGINT, name VARCHAR, definition VARCHAR);
-CREATE TABLE es_cohort_users (cohort VARCHAR, part BIGINT, user_id VARCHAR);
-"""
 _numbers = count()
 
 
@@ -68,28 +61,22 @@ class MemoryStore:
         self.name = f"store_{next(_numbers)}"
         self.connection = engine().cursor()
         self.connection.execute(f"ATTACH '{path or ':memory:'}' AS {self.name}; USE {self.name}")
-        self.connection.execute(TABLES)
+        self.tables = Tables(self.connection)
+        self.tables.create()
         finalize(self, _forgotten, self.name).atexit = False
         self._in_file = path is not None
         self.asked: list[tuple[str, list[object]]] = []
         self.tombstones = 0
-        self._id = 0
+        self._id = self._stated = self._defined = 0
 
     def put(self, *events: Event) -> None:
         """Store them with the next ids."""
         first, self._id = self._id + 1, self._id + len(events)
-        self.connection.execute(
-            "INSERT INTO events SELECT unnest(?::BIGINT[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), "
-            "unnest(?::VARCHAR[]), unnest(?::VARCHAR[])::JSON::VARIANT, unnest(?::TIMESTAMP[])",
-            [
-                list(range(first, self._id + 1)),
-                [event.event_type for event in events],
-                [event.user_id for event in events],
-                [event.session_id for event in events],
-                [event.properties for event in events],
-                [EPOCH + timedelta(milliseconds=event.at) for event in events],
-            ],
-        )
+        rows: list[tuple[object, ...]] = [
+            (row_id, event.event_type, event.user_id, event.session_id, event.properties, clock.to_text(event.at))
+            for row_id, event in enumerate(events, first)
+        ]
+        self.tables.insert("events", rows)
         if self._in_file:
             self.connection.execute("CHECKPOINT")
 
@@ -99,17 +86,20 @@ class MemoryStore:
 
     def state(self, *rows: "Stated") -> None:
         """Add to the log of who is who."""
-        sql = "INSERT INTO es_identity SELECT count(*) + 1, ?, ?, ?, NULL, ?, ?, ? FROM es_identity"
-        for row in rows:
-            values = [row.kind, row.subject, row.object, row.text, row.number, clock.to_text(row.at)]
-            self.connection.execute(sql, values)
+        first, self._stated = self._stated + 1, self._stated + len(rows)
+        self.tables.insert(
+            "es_identity",
+            [
+                (row_id, row.kind, row.subject, row.object, None, row.text, row.number, clock.to_text(row.at))
+                for row_id, row in enumerate(rows, first)
+            ],
+        )
 
     def define(self, cohort: str, definition: str, users: Sequence[tuple[int, str]] = ()) -> None:
         """Keep a cohort; `users` are (place of the list, user)."""
-        sql = "INSERT INTO es_cohorts SELECT count(*) + 1, ?, ? FROM es_cohorts"
-        self.connection.execute(sql, [cohort, definition])
-        for place, user in users:
-            self.connection.execute("INSERT INTO es_cohort_users VALUES (?, ?, ?)", [cohort, place, user])
+        self._defined += 1
+        self.tables.insert("es_cohorts", [(self._defined, cohort, definition)])
+        self.tables.insert("es_cohort_users", [(cohort, place, user) for place, user in users])
 
     async def fresh(self) -> Watermark:
         return Watermark(self._id, 0, 0, self.tombstones, "mark")

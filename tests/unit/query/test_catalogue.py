@@ -146,5 +146,5 @@ def test_what_a_list_refuses(store: AnyStore, asked: dict[str, Any], code: str) 
 def test_rows_without_a_time_come_last(store: AnyStore) -> None:
     """Another program may write what is no time; the columns hold NULL then."""
     assert isinstance(store, MemoryStore)
-    store.connection.execute("INSERT INTO events SELECT 6, 'odd', NULL, NULL, NULL, NULL")
+    store.tables.insert("events", [(6, "odd", None, None, None, None)])
     assert [event.id for event in page(store).events] == [5, 3, 2, 1, 4, 6]

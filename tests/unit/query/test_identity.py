@@ -53,12 +53,15 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 def resolved(store: AnyStore) -> dict[str, str]:
     """The persons of the ids that are not their own, as reports see them."""
-    as_of = asyncio.run(settle(store, None))
-    question = scan.people(speak(store.engine, {}), as_of)
+    as_of, dialect = asyncio.run(settle(store, None)), speak(store.engine, {})
+    question = scan.people(dialect, as_of)
     if question is None:
         return {}
-    rows = asyncio.run(store.query(question.sql, question.values))
+    names = ", ".join(dialect.persons.name(key) for key in ("l.id", "l.person"))
+    rows = asyncio.run(store.query(f"SELECT {names} FROM ({question.sql}) AS l", question.values))
     assert len({id_ for id_, _ in rows}) == len(rows), "an id is one person's"
+    by_ids = dialect.persons.resolved(as_of.links)
+    assert sorted(asyncio.run(store.query(by_ids.sql, by_ids.values))) == sorted(rows), "keys and ids say the same"
     return {str(id_): str(person) for id_, person in rows}
 
 
@@ -93,7 +96,9 @@ def scanned(store: AnyStore) -> list[tuple[object, ...]]:
     as_of = asyncio.run(settle(store, None))
     columns = [form for of in ASKED for form in (dialect.values.text(of), dialect.values.number(of))]
     question = fill(
-        "SELECT id, person, {} FROM {} AS s ORDER BY id", join(", ", columns), scan.events(dialect, as_of, ASKED)
+        f"SELECT id, {dialect.persons.name('person')}, {{}} FROM {{}} AS s ORDER BY id",
+        join(", ", columns),
+        scan.events(dialect, as_of, ASKED),
     )
     return asyncio.run(store.query(question.sql, question.values))
 
@@ -116,7 +121,7 @@ def test_an_as_of_knows_what_was_stated_by_then(engine: str) -> None:
     store.state(*log, Stated("unlink", "v1"))
     seen = []
     for links in range(1, 5):
-        question = dialect.asks.persons(links)
+        question = dialect.persons.resolved(links)
         seen.append({(str(a), str(b)) for a, b in asyncio.run(store.query(question.sql, question.values))})
     assert seen == [{("v1", "ann")}, {("v1", "bob")}, {("v1", "ann"), ("bob", "ann")}, {("bob", "ann")}]
 

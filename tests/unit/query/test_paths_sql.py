@@ -61,7 +61,7 @@ def statement(kind: Any, engine: str, **report: Any) -> str:
 KEY = "(epoch_ms(created_at) - ?)::BIGINT * 2 + id AS k"
 SEEN = (
     f"SELECT person, session_id AS s, {KEY}, event_type AS v FROM "
-    "(SELECT e.*, e.user_id AS person FROM events AS e) "
+    "(SELECT e.*, e.user_number AS person FROM events AS e) "
     "WHERE created_at >= ? AND created_at < ? AND id <= ? AND TRUE AND person IS NOT NULL"
 )
 ORDERED = "OVER (PARTITION BY person, s, n ORDER BY k)"
@@ -109,13 +109,14 @@ SCANNED = {  # of each event, by engine: the key, and the bucket
     "+ toInt64(id) AS k, toInt32(?) AS b, ",
 }
 FROM_EVENTS = {
-    "duckdb": " FROM (SELECT e.*, e.user_id AS person FROM events AS e) "
+    "duckdb": " FROM (SELECT e.*, e.user_number AS person FROM events AS e) "
     "WHERE created_at >= ? AND created_at < ? AND id <= ? AND ",
     "clickhouse": " FROM (SELECT e.id AS id, e.event_type AS event_type, e.user_id AS user_id, "
     "e.session_id AS session_id, e.created_at AS created_at, e.properties AS properties, e.texts AS texts, "
     "e.user_id AS person FROM events AS e) WHERE created_at >= fromUnixTimestamp64Milli(?, 'UTC') "
     "AND created_at < fromUnixTimestamp64Milli(?, 'UTC') AND id <= ? AND ",
 }
+NOBODY = {"duckdb": "NULL::BIGINT", "clickhouse": "nullif('', '')"}
 BITS = {"duckdb": "bit_or(1::BIGINT << (b))", "clickhouse": "groupBitOr(bitShiftLeft(toInt64(1), b))"}
 HAS = {"duckdb": "m & 1 <> 0", "clickhouse": "bitTest(m, 0)"}
 MEDIAN = {"duckdb": "quantile_cont(lasted, 0.5)", "clickhouse": "quantileExactInclusive(0.5)(lasted)"}
@@ -134,7 +135,7 @@ def test_sessions(engine: str) -> None:
     number = f"[coalesce(sum(n) FILTER (WHERE {HAS[engine]}), 0)] AS numbers"
     valued = seen.replace(" AS view ", " AS view, nullif('', '') AS c0 ")
     expected = (
-        "WITH visits AS MATERIALIZED (SELECT s, nullif('', '') AS o, 0 AS n, "
+        f"WITH visits AS MATERIALIZED (SELECT s, {NOBODY[engine]} AS o, 0 AS n, "
         f"min(person) AS whose, max(person) AS other, {counted} FROM ({valued}) AS seen "
         "WHERE s IS NOT NULL GROUP BY s UNION ALL SELECT nullif('', '') AS s, person AS o, n, "
         f"person AS whose, person AS other, {counted} FROM (SELECT person, k, b, view, c0, "

@@ -15,7 +15,7 @@ DAY = 86_400_000
 DAYS = {"since": "2026-11-01", "until": "2026-11-03"}
 SINCE, UNTIL = datetime(2026, 11, 1), datetime(2026, 11, 4)
 BUCKET = "((epoch_us(created_at) - ?) // ?)::INTEGER"
-EVENTS = "(SELECT e.*, e.user_id AS person FROM events AS e)"
+EVENTS = "(SELECT e.*, e.user_number AS person FROM events AS e)"
 TIMES = "created_at >= ? AND created_at < ? AND id <= ?"
 BITS = (
     f"SELECT person, bit_or(1::BIGINT << (b)) AS m FROM (SELECT person, {BUCKET} AS b FROM {EVENTS} "

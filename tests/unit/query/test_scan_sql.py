@@ -26,17 +26,22 @@ OWN = {  # the columns of an event
         for name in ("id", "event_type", "user_id", "session_id", "created_at", "properties", "texts")
     ),
 }
+KEYS = {  # what a person is known by: a number of the columnar copy, or the id
+    "duckdb": {"user": "user_number", "subject": "subject_number"},
+    "clickhouse": {"user": "user_id", "subject": "subject"},
+}
 MOMENTS = {"duckdb": "?", "clickhouse": "fromUnixTimestamp64Milli(?, 'UTC')"}
 PERSONS = {
-    "duckdb": "WITH stated AS MATERIALIZED (SELECT id, kind, subject, object, stated_at FROM es_identity "
+    "duckdb": "WITH stated AS MATERIALIZED (SELECT id, kind, subject_number AS subject, object_number AS object, "
+    "object AS name, stated_at FROM es_identity "
     "WHERE kind <> 'trait' AND id <= ?), "
     "merged AS MATERIALIZED (SELECT subject AS id, arg_max(object, id) AS person FROM stated "
     "WHERE kind = 'merge' GROUP BY subject), "
     "cut AS (SELECT subject, max(id) AS up_to FROM stated WHERE kind = 'unlink' GROUP BY subject), "
-    "alive AS MATERIALIZED (SELECT l.subject, l.object, l.stated_at FROM stated AS l "
+    "alive AS MATERIALIZED (SELECT l.subject, l.object, l.name, l.stated_at FROM stated AS l "
     "LEFT JOIN cut ON cut.subject = l.subject WHERE l.kind = 'link' AND (up_to IS NULL OR l.id > up_to)), "
     "users AS (SELECT object AS id FROM alive UNION ALL SELECT id FROM merged), "
-    "owned AS (SELECT subject AS id, arg_min(object, (stated_at, object)) AS owner FROM alive "
+    "owned AS (SELECT subject AS id, arg_min(object, (stated_at, name)) AS owner FROM alive "
     "WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = alive.subject) GROUP BY subject) "
     "SELECT owned.id AS id, coalesce(merged.person, owned.owner) AS person "
     "FROM owned LEFT JOIN merged ON merged.id = owned.owner "
@@ -74,19 +79,20 @@ def scanned(engine: str, log: tuple[Stated, ...], definition: Any = None, **repo
 
 def with_plan(engine: str) -> str:
     """Events with one trait of their persons: one row of each who has it, with what was stated last."""
-    people = PERSONS[engine]
+    people, user = PERSONS[engine], KEYS[engine]["user"]
     return (
-        f"(SELECT {OWN[engine]}, coalesce(l.person, e.user_id) AS person, t.{TRAIT}_text, t.{TRAIT}_number "
-        f"FROM events AS e LEFT JOIN ({people}) AS l ON l.id = e.user_id "
+        f"(SELECT {OWN[engine]}, coalesce(l.person, e.{user}) AS person, t.{TRAIT}_text, t.{TRAIT}_number "
+        f"FROM events AS e LEFT JOIN ({people}) AS l ON l.id = e.{user} "
         f"LEFT JOIN (SELECT bearer, max(CASE WHEN name = ? THEN text END) AS {TRAIT}_text, "
         f"max(CASE WHEN name = ? THEN number END) AS {TRAIT}_number "
         "FROM (SELECT bearer, name, text, number FROM ("
-        "SELECT coalesce(l.person, i.subject) AS bearer, i.object AS name, i.text AS text, i.number AS number, "
+        f"SELECT coalesce(l.person, i.{KEYS[engine]['subject']}) AS bearer, i.object AS name, i.text AS text, "
+        "i.number AS number, "
         "i.stated_at AS stated_at, i.id AS place FROM es_identity AS i "
-        f"LEFT JOIN ({people}) AS l ON l.id = i.subject "
+        f"LEFT JOIN ({people}) AS l ON l.id = i.{KEYS[engine]['subject']} "
         "WHERE i.kind = 'trait' AND i.id <= ? AND i.object IN (?)) AS stated "
         "QUALIFY row_number() OVER (PARTITION BY bearer, name ORDER BY stated_at DESC, place DESC) = 1) AS last "
-        "GROUP BY bearer) AS t ON t.bearer = coalesce(l.person, e.user_id))"
+        f"GROUP BY bearer) AS t ON t.bearer = coalesce(l.person, e.{user}))"
     )
 
 
@@ -104,7 +110,7 @@ def test_a_trait(engine: str) -> None:
 
 def plain(engine: str) -> str:
     """Events where nobody is somebody else."""
-    return f"(SELECT {OWN[engine]}, e.user_id AS person FROM events AS e)"
+    return f"(SELECT {OWN[engine]}, e.{KEYS[engine]['user']} AS person FROM events AS e)"
 
 
 def did(engine: str, having: str) -> str:
@@ -138,10 +144,11 @@ def test_a_cohort_of_several_parts(engine: str) -> None:
     """Listed users stand there with the person behind them, and the traits come in below."""
     definition = {"any": [{"all": [{"users": []}]}, {"trait": {"property": "plan", "op": "eq", "value": "pro"}}]}
     sql, values = scanned(engine, (LINK,), definition, cohort="it's")
+    user = KEYS[engine]["user"]
     pro = f"coalesce(({TRAIT}_text {'IN (?)' if engine == 'duckdb' else 'IN ?'}), FALSE)"
     listed = (
-        "(e.person IN (SELECT coalesce(l.person, u.user_id) FROM es_cohort_users AS u "
-        f"LEFT JOIN ({PERSONS[engine]}) AS l ON l.id = u.user_id WHERE u.cohort = ? AND u.part = ?))"
+        f"(e.person IN (SELECT coalesce(l.person, u.{user}) FROM es_cohort_users AS u "
+        f"LEFT JOIN ({PERSONS[engine]}) AS l ON l.id = u.{user} WHERE u.cohort = ? AND u.part = ?))"
     )
     met = f"(e.person IS NOT NULL AND ({listed} OR {pro}))"
     assert sql == f"(SELECT *, {met} AS {COHORT} FROM {with_plan(engine)} AS e)"

@@ -46,7 +46,7 @@ def test_count() -> None:
 def test_users_cost_one_scan() -> None:
     assert statement({"event": "@any", "measure": "users"}) == (
         "WITH cells AS MATERIALIZED (SELECT b // 62 AS b, x, bit_or(1::BIGINT << (b % 62)) AS m "
-        f"FROM (SELECT {BUCKET}, user_id AS x FROM events WHERE {TIMES}) GROUP BY ALL) "
+        f"FROM (SELECT {BUCKET}, user_number AS x FROM events WHERE {TIMES}) GROUP BY ALL) "
         "SELECT b, [count(x) FILTER (WHERE m & 1 <> 0), count(x) FILTER (WHERE m & 2 <> 0), "
         "count(x) FILTER (WHERE m & 4 <> 0)] "
         "FROM cells GROUP BY ALL UNION ALL SELECT NULL AS b, [count(x)] FROM cells GROUP BY ALL",

@@ -58,7 +58,10 @@ def around(times: Sequence[Time]) -> Time:
 def scanned(asked: Asked, types: Sequence[str | None], time: Time) -> Fragment:
     """The condition of a scan of events: of these types (None: of all), of a time that may count, with a user."""
     dialect = asked.scope.dialect
-    parts = [Fragment("id <= ? AND user_id IS NOT NULL", (asked.watermark.events,)), exposures.seen(asked.scope)]
+    parts = [
+        Fragment(f"id <= ? AND {dialect.persons.key('user_id')} IS NOT NULL", (asked.watermark.events,)),
+        exposures.seen(asked.scope),
+    ]
     since = asked.first + time.begin // 1000
     if since > 0:
         parts.append(fill("created_at >= {}", dialect.times.given(clock.to_text(since))))

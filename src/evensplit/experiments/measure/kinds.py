@@ -35,6 +35,11 @@ class Known(msgspec.Struct, frozen=True):
         """One that makes whole numbers of all values of the property among such events, if one is known."""
         return self._form(event_type, of).exponent if isinstance(of, Property) else None
 
+    def exact(self, event_type: str | None, of: Source | None, events: int) -> bool:
+        """Whether doubles add up the values of so many such events without rounding, in whatever order."""
+        bits = self._form(event_type, of).bits if isinstance(of, Property) else None
+        return bits is not None and bits + events.bit_length() <= 53
+
     def _form(self, event_type: str | None, of: Property) -> Form:
         return self.by_type.get(event_type, {}).get(of, MIXED)
 

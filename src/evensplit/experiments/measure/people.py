@@ -77,8 +77,9 @@ def _noted(asked: Asked, numbers: Sequence[Noted]) -> list[Fragment]:
         f"{f'max(h{n})' if number.aggregate == 'max' else dialect.aggregates.compensated(f'h{n}')} AS r{n}"
         for n, number in enumerate(numbers)
     ]
+    who = dialect.persons.key("m.user_id")
     found = fill(
-        "SELECT x.u AS u, {} FROM ab_metrics m JOIN members x ON x.id = m.user_id WHERE {}",
+        f"SELECT x.u AS u, {{}} FROM ab_metrics m JOIN members x ON x.id = {who} WHERE {{}}",
         join(", ", columns),
         recorded(asked, [number.name for number in numbers]),
     )

@@ -92,7 +92,7 @@ def _rows(asked: Asked, rows: Rows, number: int) -> Units:
         counts = join(" AND ", [counts, finished(asked, rows.finish)])
     made = fill(
         f"""SELECT m.variant_id AS variant_id{", x.part AS part" if parted else ""}, m.value AS c0
-    FROM ab_metrics m LEFT JOIN members i ON i.id = m.user_id LEFT JOIN exposed x ON x.u = i.u
+    FROM ab_metrics m LEFT JOIN members i ON i.id = {dialect.persons.key("m.user_id")} LEFT JOIN exposed x ON x.u = i.u
     WHERE {{}} AND (m.user_id IS NULL OR {{}})""",
         people.recorded(asked, [rows.name]),
         counts,
@@ -156,8 +156,8 @@ def _points(asked: Asked, points: Points) -> Fragment:
     return fill(
         f"""SELECT x.variant_id AS variant_id{", x.part AS part" if asked.scope.part is not None else ""}, x.u AS u,
     e.c0 AS c0
-FROM (SELECT user_id, {dialect.times.ms("created_at")} AS t, {{}} AS c0 FROM events WHERE {{}} AND {{}}) e
-JOIN members m ON m.id = e.user_id JOIN exposed x ON x.u = m.u WHERE e.c0 IS NOT NULL AND {{}}""",
+FROM (SELECT {dialect.persons.key("user_id")} AS who, {dialect.times.ms("created_at")} AS t, {{}} AS c0 FROM events
+WHERE {{}} AND {{}}) e JOIN members m ON m.id = e.who JOIN exposed x ON x.u = m.u WHERE e.c0 IS NOT NULL AND {{}}""",
         dialect.values.number(chosen.of),
         scanned(asked, [chosen.event_type], points.time),
         where(chosen, dialect),

@@ -17,11 +17,12 @@ class Form(msgspec.Struct, frozen=True):
     """What a property's values are, among the rows asked about: none at all, texts and booleans only, numbers only, or
     anything.
 
-    `exponent`: all numbers times 2 to that power are whole, and below 2^95. `booleans`: of texts and booleans, there
-    are booleans."""
+    `exponent`: all numbers times 2 to that power are whole, and below 2^95, or below 2^`bits` where that is known.
+    `booleans`: of texts and booleans, there are booleans."""
 
     kind: Literal["absent", "text", "number", "mixed"]
     exponent: int | None = None
+    bits: int | None = None
     booleans: bool = False
 
 
@@ -183,18 +184,38 @@ class Integers(Protocol):
         ...
 
 
+class Persons(Protocol):
+    """Who did something. Reports group and join by keys: the ids themselves, or numbers that stand for them.
+
+    Who is whom says the log of `es_identity` up to a row: an anonymous id belongs to the user of its earliest link
+    (time, user id) that was not undone, a user to whom they were merged into. Who was named as a user, by a link or a
+    merge, belongs to nobody by a link."""
+
+    nobody: str  # the key of nobody
+
+    def key(self, column: str) -> str:
+        """The column with the keys of the ids in that one."""
+        ...
+
+    def linked(self, links: int) -> Fragment:
+        """Rows (id, person), both keys, of every id that is another person's."""
+        ...
+
+    def resolved(self, links: int) -> Fragment:
+        """The same rows with the ids themselves."""
+        ...
+
+    def name(self, key: str) -> str:
+        """The id that a key stands for."""
+        ...
+
+
 class Asks(Protocol):
     """Whole questions that every engine answers in its own way."""
 
-    def persons(self, links: int) -> Fragment:
-        """Rows (id, person) of every id that is another person's, by the log of `es_identity` up to that row: an
-        anonymous id belongs to the user of its earliest link (time, user id) that was not undone, a user to whom they
-        were merged into. Who was named as a user, by a link or a merge, belongs to nobody by a link."""
-        ...
-
     def kinds(self, event_type: str | None, paths: Sequence[Property], after: int, up_to: int) -> Fragment:
-        """One row about these events; for each path: whether numbers, texts, booleans, objects or arrays occur, and
-        the least and greatest magnitude of its numbers but 0."""
+        """One row about these events; for each path: whether numbers, texts, booleans, objects or arrays occur, the
+        least and greatest magnitude of its numbers but 0, and whether all of them are whole."""
         ...
 
     def tried(self, patterns: Sequence[str]) -> Fragment:
@@ -290,6 +311,7 @@ class Dialect(msgspec.Struct, frozen=True):
     asks: Asks
     any_values: Values
     sequences: Sequences
+    persons: Persons
 
 
 def personal_text(of: Trait | Cohort) -> Fragment:

@@ -34,7 +34,11 @@ async def page(store: Reading, behind: Behind, asked: PersonsQuestion) -> Person
     of, looked_at, as_of = behind.event_type, behind.properties, behind.as_of
     ((count,),) = await rows(store, lambda dialect: sql.counted(behind.write(dialect)), of, looked_at, as_of)
     found = await rows(
-        store, lambda dialect: sql.page(behind.write(dialect), asked.cursor, asked.limit + 1), of, looked_at, as_of
+        store,
+        lambda dialect: sql.page(behind.write(dialect), asked.cursor, asked.limit + 1, dialect),
+        of,
+        looked_at,
+        as_of,
     )
     names = [str(person) for (person,) in found]
     shown = names[: asked.limit]

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from evensplit.query.as_of import AsOf
 from evensplit.query.dialect import Dialect
 from evensplit.query.fragment import Fragment, fill, join
-from evensplit.query.sql.scan import people
 
 
 def counted(who: Fragment) -> Fragment:
@@ -13,11 +12,12 @@ def counted(who: Fragment) -> Fragment:
     return fill("SELECT count(DISTINCT person) FROM ({}) AS who", who)
 
 
-def page(who: Fragment, after: str | None, limit: int) -> Fragment:
-    """The next persons by id."""
+def page(who: Fragment, after: str | None, limit: int, dialect: Dialect) -> Fragment:
+    """The next persons by id, of the rows (person) of `who`."""
     beyond = Fragment("person IS NOT NULL") if after is None else Fragment("person > ?", (after,))
     return fill(
-        "SELECT DISTINCT person FROM ({}) AS who WHERE {} ORDER BY person LIMIT {}",
+        f"SELECT person FROM (SELECT {dialect.persons.name('k')} AS person "
+        "FROM (SELECT DISTINCT person AS k FROM ({}) AS who) AS keys) AS named WHERE {} ORDER BY person LIMIT {}",
         who,
         beyond,
         Fragment("?", (limit,)),
@@ -26,8 +26,11 @@ def page(who: Fragment, after: str | None, limit: int) -> Fragment:
 
 def ids(dialect: Dialect, as_of: AsOf, persons: Sequence[str]) -> Fragment | None:
     """Rows (id, person) of the ids that resolve to these persons; None where nothing is linked."""
-    found = people(dialect, as_of)
-    if found is None or not persons:
+    if not as_of.links or not persons:
         return None
     marks = join(", ", [Fragment("?", (person,)) for person in persons])
-    return fill("SELECT id, person FROM ({}) AS l WHERE person IN ({}) ORDER BY id", found, marks)
+    return fill(
+        "SELECT id, person FROM ({}) AS l WHERE person IN ({}) ORDER BY id",
+        dialect.persons.resolved(as_of.links),
+        marks,
+    )

@@ -21,20 +21,21 @@ _definition = msgspec.json.Decoder(Part).decode
 
 
 def people(dialect: Dialect, as_of: AsOf) -> Fragment | None:
-    """Rows (id, person) of every id that resolves to another; None where there is none."""
-    return dialect.asks.persons(as_of.links) if as_of.links else None
+    """Rows (id, person), as keys, of every id that resolves to another; None where there is none."""
+    return dialect.persons.linked(as_of.links) if as_of.links else None
 
 
 def events(dialect: Dialect, as_of: AsOf, looked_at: Sequence[Source] = ()) -> Fragment:
-    """What stands after FROM: events with a column `person`, NULL where nobody is named. Not cut at `as_of`.
+    """What stands after FROM: events with a column `person` (a key, NULL where nobody is named). Not cut at `as_of`.
 
     `looked_at`: every source that the statement's conditions, keys and numbers look at. Of traits and cohorts among
     them there are the columns that `dialect.values` reads. Raises `unknown_cohort`."""
     rules = {of: _rule(of, as_of) for of in looked_at if isinstance(of, Cohort)}
     traits = {of: None for of in [*looked_at, *_looked_at(rules.values())] if isinstance(of, Trait)}
     found, columns = people(dialect, as_of), dialect.values.handed_on(looked_at, "e")
-    person = Fragment("e.user_id" if found is None else "coalesce(l.person, e.user_id)")
-    joined = Fragment("") if found is None else fill(" LEFT JOIN ({}) AS l ON l.id = e.user_id", found)
+    user = dialect.persons.key("e.user_id")
+    person = Fragment(user if found is None else f"coalesce(l.person, {user})")
+    joined = Fragment("") if found is None else fill(f" LEFT JOIN ({{}}) AS l ON l.id = {user}", found)
     known = Fragment("")
     if traits:
         joined = fill("{} LEFT JOIN ({}) AS t ON t.bearer = {}", joined, _traits(dialect, as_of, list(traits)), person)
@@ -73,12 +74,12 @@ def chosen(dialect: Dialect, event_type: str | None, condition: Condition) -> Fr
 
 def _traits(dialect: Dialect, as_of: AsOf, traits: Sequence[Trait]) -> Fragment:
     """A row a person of whom anything was stated: of each trait what was stated last, whichever id it was stated of."""
-    found = people(dialect, as_of)
+    found, subject = people(dialect, as_of), dialect.persons.key("i.subject")
     stated = fill(
         "SELECT {} AS bearer, i.object AS name, i.text AS text, i.number AS number, i.stated_at AS stated_at, "
         "i.id AS place FROM es_identity AS i{} WHERE i.kind = 'trait' AND i.id <= {} AND i.object IN ({})",
-        Fragment("i.subject" if found is None else "coalesce(l.person, i.subject)"),
-        Fragment("") if found is None else fill(" LEFT JOIN ({}) AS l ON l.id = i.subject", found),
+        Fragment(subject if found is None else f"coalesce(l.person, {subject})"),
+        Fragment("") if found is None else fill(f" LEFT JOIN ({{}}) AS l ON l.id = {subject}", found),
         Fragment("?", (as_of.links,)),
         join(", ", [Fragment("?", (of.name,)) for of in traits]),
     )
@@ -134,11 +135,11 @@ def _met(rule: Rule, of: Cohort, dialect: Dialect, as_of: AsOf) -> Fragment:
 
 def _listed(rule: Listed, of: Cohort, dialect: Dialect, as_of: AsOf) -> Fragment:
     """Rows (person): those behind the users of a fixed list."""
-    found = people(dialect, as_of)
+    found, user = people(dialect, as_of), dialect.persons.key("u.user_id")
     return fill(
         "SELECT {} FROM es_cohort_users AS u{} WHERE u.cohort = {} AND u.part = {}",
-        Fragment("u.user_id" if found is None else "coalesce(l.person, u.user_id)"),
-        Fragment("") if found is None else fill(" LEFT JOIN ({}) AS l ON l.id = u.user_id", found),
+        Fragment(user if found is None else f"coalesce(l.person, {user})"),
+        Fragment("") if found is None else fill(f" LEFT JOIN ({{}}) AS l ON l.id = {user}", found),
         Fragment("?", (of.name,)),
         Fragment("?", (rule.place,)),
     )

@@ -183,7 +183,7 @@ def _spans(question: Question, dialect: Dialect, tops: Sequence[TopPlan]) -> Fra
     )
     by_word = "" if question.one_word else ", w"
     return fill(
-        f"SELECT s, {NOTHING} AS o, 0 AS n{word}, min(person) AS whose, max(person) AS other, {counted} "
+        f"SELECT s, {dialect.persons.nobody} AS o, 0 AS n{word}, min(person) AS whose, max(person) AS other, {counted} "
         f"FROM ({{}}) AS seen WHERE s IS NOT NULL GROUP BY s{by_word} UNION ALL "
         f"SELECT {NOTHING} AS s, person AS o, n{word}, person AS whose, person AS other, {counted} "
         f"FROM ({{}}) AS numbered GROUP BY person, n{by_word}",

@@ -15,7 +15,7 @@ import msgspec
 
 from evensplit.model.report.trend import Measure
 from evensplit.query.as_of import AsOf
-from evensplit.query.conditions import Cohort, Field, Trait, sources
+from evensplit.query.conditions import Cohort, Trait, sources
 from evensplit.query.dialect import Dialect
 from evensplit.query.edges import Buckets
 from evensplit.query.fragment import Fragment, fill, join
@@ -140,7 +140,7 @@ def _scanned(question: Question, dialect: Dialect) -> Fragment:
 
 def _measured(series: SeriesPlan, dialect: Dialect) -> Fragment:
     if series.of is None:
-        return dialect.values.text(Field("user_id" if series.measure == "users" else "session_id"))
+        return Fragment(dialect.persons.key("user_id") if series.measure == "users" else "session_id")
     return dialect.values.key(series.of) if series.measure == "distinct" else dialect.values.number(series.of)
 
 
@@ -170,7 +170,7 @@ def _named(question: Question, dialect: Dialect) -> Fragment:
     return fill(
         f"SELECT {', '.join(columns)}, coalesce(person, x) AS x{rest} "
         "FROM cells LEFT JOIN ({}) AS l ON l.id = x GROUP BY ALL",
-        dialect.asks.persons(question.as_of.links),
+        dialect.persons.linked(question.as_of.links),
     )
 
 

@@ -6,7 +6,7 @@ a block sent again is stored once. Tables that exist already (replicated ones, s
 
 from collections.abc import Mapping
 
-from evensplit.storage.embedded.columns import COLUMNS
+from evensplit.storage.embedded.tables import COLUMNS
 from evensplit.storage.embedded.tail import ROWS, SMALL
 
 INSTANT = "DateTime64(3, 'UTC')"

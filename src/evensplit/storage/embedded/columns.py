@@ -16,59 +16,14 @@ import msgspec
 from evensplit.storage.base import Watermark
 from evensplit.storage.embedded.ask import Ask
 from evensplit.storage.embedded.feed import Feed
-from evensplit.storage.embedded.tail import (
-    FOLLOWS,
-    PROPERTIES,
-    ROWS,
-    SMALL,
-    SUSPECT,
-    Marks,
-    Row,
-    Tail,
-    readable,
-    unreadable,
-)
+from evensplit.storage.embedded.tables import Tables
+from evensplit.storage.embedded.tail import FOLLOWS, ROWS, SMALL, Marks, Row, Tail
 
 log = logging.getLogger(__name__)
 
-FORMAT = "2"
+FORMAT = "3"
 CHUNK = 50_000  # rows copied by one transaction
 SETTLE_AFTER = 200_000  # rows copied before they are put in order
-NEVER = r"\b\B"  # a pattern that nothing matches
-COLUMNS = {
-    "events": "id BIGINT, event_type VARCHAR, user_id VARCHAR, session_id VARCHAR, props VARIANT, created_at TIMESTAMP",
-    "ab_assignments": "id BIGINT, user_id VARCHAR, test_id BIGINT, variant_id BIGINT, assigned_at TIMESTAMP",
-    "ab_metrics": "id BIGINT, test_id BIGINT, variant_id BIGINT, metric_name VARCHAR, value DOUBLE, "
-    "created_at TIMESTAMP, user_id VARCHAR",
-    "es_identity": "id BIGINT, kind VARCHAR, subject VARCHAR, object VARCHAR, value VARCHAR, text VARCHAR, "
-    "number DOUBLE, stated_at VARCHAR",
-    "ab_tests": "id BIGINT, test_name VARCHAR, description VARCHAR, created_at TIMESTAMP",
-    "ab_variants": "id BIGINT, test_id BIGINT, variant_name VARCHAR, description VARCHAR, weight DOUBLE, "
-    "created_at TIMESTAMP",
-    "es_cohorts": "id BIGINT, name VARCHAR, definition VARCHAR",
-    "es_cohort_users": "cohort VARCHAR, part BIGINT, user_id VARCHAR",
-    # of the copy itself
-    "copy_state": "state VARCHAR",
-    "copy_marks": "mark VARCHAR PRIMARY KEY",
-    "copy_problems": "table_name VARCHAR, row_id BIGINT, reason VARCHAR",
-}
-
-
-def _insert_sql(table: str) -> str:
-    """One bound JSON document, an array of rows, into `table`; each value is cast to its column's type."""
-    parts = []
-    for at, column in enumerate(COLUMNS[table].split(", ")):
-        kind = column.split()[1]
-        if kind == "VARIANT":
-            text = f"r ->> {at}"
-            sound = f"starts_with({text}, '{{') AND NOT regexp_matches({text}, $2)"
-            parts.append(f"CASE WHEN {sound} THEN TRY_CAST(TRY_CAST({text} AS JSON) AS VARIANT) END")
-        else:
-            parts.append(f"TRY_CAST(r ->> {at} AS {kind})")
-    return f"INSERT INTO {table} SELECT {', '.join(parts)} FROM (SELECT unnest(from_json($1, '[\"JSON\"]')) AS r)"
-
-
-INSERT = {table: _insert_sql(table) for table in [*ROWS, *SMALL]}
 
 
 class State(msgspec.Struct):
@@ -79,6 +34,7 @@ class State(msgspec.Struct):
     tombstones: int
     generations: dict[str, str]
     group: tuple[str, int]  # the last group of the writer that had been committed: (mark of its start, number)
+    numbers: int = 0  # the highest number given to an id
 
 
 class Columns:
@@ -132,7 +88,7 @@ class Columns:
     def _try_open(self) -> str:
         """Why the file cannot be used; empty if it can."""
         try:
-            self._con = duckdb.connect(str(self._path), config=self._config)
+            self._connect()
         except duckdb.Error as error:
             return str(error).splitlines()[0]
         try:
@@ -142,6 +98,10 @@ class Columns:
         if reason:
             self._con.close()
         return reason
+
+    def _connect(self) -> None:
+        self._con = duckdb.connect(str(self._path), config=self._config)
+        self._tables = Tables(self._con)
 
     def _stale(self) -> str:
         state = self._read_state()
@@ -163,15 +123,14 @@ class Columns:
     def _recreate(self) -> None:
         for path in (self._path, self._path.with_name(self._path.name + ".wal")):
             path.unlink(missing_ok=True)
-        self._con = duckdb.connect(str(self._path), config=self._config)
+        self._connect()
         self._empty()
 
     def _empty(self) -> None:
         """A copy of nothing: every table new, every watermark zero."""
         con = self._con
         con.execute("BEGIN")
-        for table, columns in COLUMNS.items():
-            con.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
+        self._tables.create()
         self._rows, self._tombstones, self._generations = dict.fromkeys(ROWS, 0), 0, {}
         # What was deleted before the first row is copied needs no deleting here.
         self._tombstones = self._tail.marks().tombstones
@@ -280,8 +239,7 @@ class Columns:
         for table in SMALL:
             name = f"generation_{FOLLOWS.get(table, table)}"
             if there.generations.get(name) != self._generations.get(name):
-                self._con.execute(f"DELETE FROM {table}")
-                self._insert(table, self._tail.small(table))
+                self._tables.replace(table, self._tail.small(table))
         self._generations = there.generations
         self._group = there.group
         if any(name == "events" and row > self._rows["events"] for _, name, row in tombstones):
@@ -291,7 +249,7 @@ class Columns:
             low, high = self._rows[table], there.rows[table]
             if high > low:
                 rows, reached_id = self._rows_after(table, low, high, limit)
-                self._insert(table, rows)
+                self._tables.insert(table, rows)
                 self._rows[table] = reached_id
                 copied += len(rows)
         self._unsettled += copied
@@ -314,80 +272,24 @@ class Columns:
         for table in ROWS:
             ids = sorted({row for _, name, row in tombstones if name == table and row <= self._rows[table]})
             if ids:
-                self._con.execute(f"DELETE FROM {table} WHERE id IN (SELECT unnest(?::BIGINT[]))", [ids])
-                self._con.execute(
-                    "DELETE FROM copy_problems WHERE table_name = ? AND row_id IN (SELECT unnest(?::BIGINT[]))",
-                    [table, ids],
-                )
-                self._insert(table, self._tail.by_id(table, ids))
-
-    def _insert(self, table: str, rows: list[Row]) -> None:
-        """Insert all rows. Properties that no column can hold become NULL, and are listed."""
-        if not rows:
-            return
-        if table != "events":
-            self._con.execute(INSERT[table], [_document(rows)])
-            return
-        rows, problems = readable(rows)
-        self._con.execute(INSERT[table], [_document(rows), SUSPECT])
-        problems += self._mend(rows)
-        if problems:
-            self._con.execute(
-                "INSERT INTO copy_problems SELECT 'events', unnest(?::BIGINT[]), unnest(?::VARCHAR[])",
-                [[row for row, _ in problems], [reason for _, reason in problems]],
-            )
-
-    def _mend(self, rows: list[Row]) -> list[tuple[int, str]]:
-        """Judge the rows that came out with a NULL where the record has something. (id, reason) of the lost ones."""
-        low, high = rows[0][0], rows[-1][0]  # in the order of their ids
-        found = self._con.execute(
-            "SELECT id, props IS NULL, created_at IS NULL FROM events "
-            "WHERE id BETWEEN ? AND ? AND (props IS NULL OR created_at IS NULL)",
-            [low, high],
-        ).fetchall()
-        if not found:
-            return []
-        by_id = {row[0]: row for row in rows}
-        problems, sound = [], []
-        for row_id, no_props, no_time in found:
-            row = by_id.get(row_id)
-            if row is None:
-                continue
-            if no_props and row[PROPERTIES] is not None:
-                reason = unreadable(str(row[PROPERTIES]))
-                if reason:
-                    problems.append((int(row_id), reason))
-                else:
-                    sound.append((*row[:PROPERTIES], str(row[PROPERTIES]).lstrip(), *row[PROPERTIES + 1 :]))
-            if no_time:
-                problems.append((int(row_id), f"created_at is {str(row[-1])[:40]!r}, not a time"))
-        if sound:
-            self._con.execute(
-                "DELETE FROM events WHERE id IN (SELECT unnest(?::BIGINT[]))", [[row[0] for row in sound]]
-            )
-            self._con.execute(INSERT["events"], [_document(sound), NEVER])
-        return problems
+                self._tables.bury(table, ids, self._tail.by_id(table, ids))
 
     # --- state ------------------------------------------------------------------------------------
 
     def _write_state(self) -> None:
-        state = State(FORMAT, self._rows, self._tombstones, self._generations, self._group)
+        state = State(FORMAT, self._rows, self._tombstones, self._generations, self._group, self._tables.ids.last)
         self._con.execute("UPDATE copy_state SET state = ?", [_encode(state).decode()])
 
     def _read_state(self) -> State:
         ((text,),) = self._con.execute("SELECT state FROM copy_state").fetchall()
         state = msgspec.json.decode(text, type=State)
         self._rows, self._tombstones, self._generations = state.rows, state.tombstones, state.generations
-        self._group = state.group
+        self._group, self._tables.ids.last = state.group, state.numbers
         return state
 
     def _publish(self) -> None:
         rows = self._rows
         self.at = Watermark(rows["events"], rows["ab_assignments"], rows["ab_metrics"], self._tombstones, self.mark)
-
-
-def _document(rows: list[Row]) -> str:
-    return _encode(rows).decode()
 
 
 _encode = msgspec.json.Encoder().encode

@@ -98,7 +98,7 @@ async def forget(visit: Visit) -> Reply:
 async def _answered(visit: Visit, limit: int) -> Answer:
     """Raises Invalid, and what the judge and the engine have to say."""
     store, statement = visit.services.store, _sent(visit)
-    people = speak(store.engine, {}).asks.persons(NEWEST)
+    people = speak(store.engine, {}).persons.resolved(NEWEST)
     question = Question(statement.sql, statement.parameters, limit, (people.sql, people.values))
     found: Answer = await store.ask(question, judge)
     return found

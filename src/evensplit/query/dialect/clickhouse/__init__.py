@@ -8,6 +8,7 @@ from evensplit.query.dialect.base import Dialect, Forms
 from evensplit.query.dialect.clickhouse.aggregates import ClickhouseAggregates
 from evensplit.query.dialect.clickhouse.asks import ClickhouseAsks
 from evensplit.query.dialect.clickhouse.integers import ClickhouseIntegers
+from evensplit.query.dialect.clickhouse.persons import ClickhousePersons
 from evensplit.query.dialect.clickhouse.sequences import ClickhouseSequences
 from evensplit.query.dialect.clickhouse.times import ClickhouseTimes
 from evensplit.query.dialect.clickhouse.values import ClickhouseValues
@@ -23,4 +24,5 @@ def dialect(forms: Forms) -> Dialect:
         ClickhouseAsks(),
         ClickhouseValues({}),
         ClickhouseSequences(),
+        ClickhousePersons(),
     )

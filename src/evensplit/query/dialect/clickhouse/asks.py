@@ -12,31 +12,15 @@ TYPES = "transform({}, ['Float64', 'String', 'Bool'], ['number', 'text', 'boolea
 # Of the paths in `texts` those without a dot that is not part of a key; and such a path as the key that it is.
 ONE_KEY = r"match({}, '^(?:[^.\\\\]|\\\\.)*$')"
 KEY = r"replaceRegexpAll({}, '\\\\(.)', '\\1')"
-PERSONS = (
-    "WITH merged AS (SELECT subject AS who, argMax(object, id) AS person "
-    "FROM es_identity WHERE kind = 'merge' AND id <= ? GROUP BY subject), "
-    "alive AS (SELECT subject, object, stated_at FROM es_identity AS i "
-    "LEFT JOIN (SELECT subject AS visitor, max(id) AS up_to FROM es_identity WHERE kind = 'unlink' AND id <= ? "
-    "GROUP BY subject) AS cut ON cut.visitor = i.subject "
-    "WHERE kind = 'link' AND id <= ? AND (up_to IS NULL OR id > up_to)), "
-    "owned AS (SELECT subject AS visitor, argMin(object, (stated_at, object)) AS owner FROM alive "
-    "WHERE subject NOT IN (SELECT object FROM alive) AND subject NOT IN (SELECT who FROM merged) GROUP BY subject) "
-    "SELECT owned.visitor AS id, coalesce(merged.person, owned.owner) AS person "
-    "FROM owned LEFT JOIN merged ON merged.who = owned.owner "
-    "UNION ALL SELECT who AS id, person FROM merged WHERE person <> who"
-)
 
 
 class ClickhouseAsks:
     """Implements `dialect.base.Asks`."""
 
-    def persons(self, links: int) -> Fragment:
-        return Fragment(PERSONS, (links, links, links))
-
     def kinds(self, event_type: str | None, paths: Sequence[Property], after: int, up_to: int) -> Fragment:
         columns = [
             f"countIf(x{n} IS NOT NULL) > 0, countIf(t{n}) > 0, countIf(b{n}) > 0, countIf(o{n}) > 0, "
-            f"minIf(abs(x{n}), x{n} <> 0), maxIf(abs(x{n}), x{n} <> 0)"
+            f"minIf(abs(x{n}), x{n} <> 0), maxIf(abs(x{n}), x{n} <> 0), countIf(x{n} <> trunc(x{n})) = 0"
             for n in range(len(paths))
         ]
         return fill(

@@ -4,6 +4,7 @@ from evensplit.query.dialect.base import Dialect, Forms
 from evensplit.query.dialect.duckdb.aggregates import DuckdbAggregates
 from evensplit.query.dialect.duckdb.asks import DuckdbAsks
 from evensplit.query.dialect.duckdb.integers import DuckdbIntegers
+from evensplit.query.dialect.duckdb.persons import DuckdbPersons
 from evensplit.query.dialect.duckdb.sequences import DuckdbSequences
 from evensplit.query.dialect.duckdb.times import DuckdbTimes
 from evensplit.query.dialect.duckdb.values import DuckdbValues
@@ -19,4 +20,5 @@ def dialect(forms: Forms) -> Dialect:
         DuckdbAsks(),
         DuckdbValues({}),
         DuckdbSequences(),
+        DuckdbPersons(),
     )

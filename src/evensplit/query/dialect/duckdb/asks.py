@@ -24,35 +24,17 @@ JSON_TEXT = (
     f"ELSE {number_text('value::DOUBLE')} END"
 )
 
-PERSONS = (
-    "WITH stated AS MATERIALIZED (SELECT id, kind, subject, object, stated_at FROM es_identity "
-    "WHERE kind <> 'trait' AND id <= ?), "
-    "merged AS MATERIALIZED (SELECT subject AS id, arg_max(object, id) AS person "
-    "FROM stated WHERE kind = 'merge' GROUP BY subject), "
-    "cut AS (SELECT subject, max(id) AS up_to FROM stated WHERE kind = 'unlink' GROUP BY subject), "
-    "alive AS MATERIALIZED (SELECT l.subject, l.object, l.stated_at FROM stated AS l "
-    "LEFT JOIN cut ON cut.subject = l.subject WHERE l.kind = 'link' AND (up_to IS NULL OR l.id > up_to)), "
-    "users AS (SELECT object AS id FROM alive UNION ALL SELECT id FROM merged), "
-    "owned AS (SELECT subject AS id, arg_min(object, (stated_at, object)) AS owner FROM alive "
-    "WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = alive.subject) GROUP BY subject) "
-    "SELECT owned.id AS id, coalesce(merged.person, owned.owner) AS person "
-    "FROM owned LEFT JOIN merged ON merged.id = owned.owner "
-    "UNION ALL SELECT id, person FROM merged WHERE person <> id"
-)
-
 
 class DuckdbAsks:
     """Implements `dialect.base.Asks`."""
-
-    def persons(self, links: int) -> Fragment:
-        return Fragment(PERSONS, (links,))
 
     def kinds(self, event_type: str | None, paths: Sequence[Property], after: int, up_to: int) -> Fragment:
         columns = [
             f"coalesce(bool_or(t{n} IN ({NUMBERS})), FALSE), coalesce(bool_or(t{n} = 'VARCHAR'), FALSE), "
             f"coalesce(bool_or(t{n} IN ({BOOLEANS})), FALSE), "
             f"coalesce(bool_or(t{n} NOT IN ({NUMBERS}, {TEXTS}, 'VARIANT_NULL')), FALSE), "
-            f"min(abs(x{n})) FILTER (x{n} <> 0), max(abs(x{n})) FILTER (x{n} <> 0)"
+            f"min(abs(x{n})) FILTER (x{n} <> 0), max(abs(x{n})) FILTER (x{n} <> 0), "
+            f"coalesce(bool_and(x{n} = trunc(x{n})), TRUE)"
             for n in range(len(paths))
         ]
         kinds = [
