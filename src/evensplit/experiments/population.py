@@ -12,7 +12,7 @@ from evensplit.experiments import exposures, split
 from evensplit.experiments.exposures import Scope
 from evensplit.experiments.results import SampleRatio, Warned
 from evensplit.experiments.shares import Phases, expected
-from evensplit.experiments.split import Arrived, Diagnosis
+from evensplit.experiments.split import DAY, Arrived, Diagnosis
 from evensplit.model.experiment import Experiment
 from evensplit.query.fragment import Fragment, fill, join
 from evensplit.stats.estimate import NotEnough
@@ -109,12 +109,14 @@ async def _arrived(store: EventStore, experiment: Experiment, scope: Scope, edge
 def _arrivals(scope: Scope, edges: Sequence[str]) -> Fragment:
     """Rows (variant_id, phase, day, part, persons). `edges` are the instants at which the weights changed."""
     given = [fill("(assigned_at >= {})::INTEGER", scope.dialect.times.given(edge)) for edge in edges]
-    day = f"substring({scope.dialect.times.shown('assigned_at')}, 1, 10)"
+    # Texts are made of days, not of every assignment.
+    day = scope.dialect.integers.divided(scope.dialect.times.ms("assigned_at"), DAY)
+    shown = f"substring({scope.dialect.times.shown('min(assigned_at)')}, 1, 10)"
     part = "NULL" if scope.part is None else "part"
     return fill(
         f"""WITH {{}}
-SELECT variant_id, {{}} AS phase, {day} AS day, {part} AS part, count(*) AS persons FROM exposed
-GROUP BY variant_id, phase, day{"" if scope.part is None else ", part"} ORDER BY variant_id, phase, day, part""",
+SELECT variant_id, {{}} AS phase, {shown} AS day, {part} AS part, count(*) AS persons FROM exposed
+GROUP BY variant_id, phase, {day}{"" if scope.part is None else ", part"} ORDER BY variant_id, phase, day, part""",
         exposures.exposed(scope),
         join(" + ", given or [Fragment("0")]),
     )

@@ -16,6 +16,8 @@ from evensplit.stats.estimate import NotEnough
 from evensplit.stats.srm import SUSPECT_BELOW, mismatch
 from evensplit.stats.srm_sequential import Phase, Running, log_bayes_factor, mismatch_so_far, running
 
+DAY = 86_400_000  # milliseconds
+
 Shares = Mapping[str, float]
 
 
@@ -66,9 +68,12 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 def arrivals(scope: Scope, edges: Sequence[str]) -> Fragment:
     """Rows (variant_id, phase, day, persons). `edges` are the instants at which the weights changed."""
     given = [fill("(assigned_at >= {})::INTEGER", scope.dialect.times.given(edge)) for edge in edges]
-    day = f"substring({scope.dialect.times.shown('assigned_at')}, 1, 10)"
+    # Texts are made of days, not of every assignment.
+    day = scope.dialect.integers.divided(scope.dialect.times.ms("assigned_at"), DAY)
+    shown = f"substring({scope.dialect.times.shown('min(assigned_at)')}, 1, 10)"
     return fill(
-        f"WITH {{}}\nSELECT variant_id, {{}} AS phase, {day} AS day, count(*) AS persons FROM exposed GROUP BY ALL",
+        f"WITH {{}}\nSELECT variant_id, {{}} AS phase, {shown} AS day, count(*) AS persons FROM exposed "
+        f"GROUP BY variant_id, phase, {day}",
         exposures.exposed(scope),
         join(" + ", given or [Fragment("0")]),
     )

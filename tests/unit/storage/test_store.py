@@ -1,11 +1,13 @@
 """The embedded store: groups, duplicates, the death of the writer, back-pressure, the lock on the directory."""
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from evensplit.errors import Conflict, DirectoryOwned, StartError, Unavailable
 from evensplit.model.event import Batch, Kept, Reject
 from evensplit.storage.base import NewAssignment, NewMetric
+from evensplit.storage.embedded import writer as writer_room
 from evensplit.storage.embedded.store import EmbeddedStore, Options
 from evensplit.storage.migrate import migrate
 
@@ -195,6 +198,39 @@ def test_a_full_queue_takes_nothing(tmp_path: Path) -> None:
     run(tmp_path, work, queue_events=1_000)
     assert len(stored(tmp_path)) == 1_001
     assert "too many" not in stored(tmp_path)
+
+
+def test_while_a_report_runs_groups_are_fewer_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_room, "GIVE_WAY", 0.1)
+    reports = threading.Event()
+
+    async def sender(store: EmbeddedStore, place: int) -> None:
+        for turn in range(3):
+            await asyncio.sleep(place / 200)
+            await store.append(batch(f"e{place}-{turn}"))
+
+    async def work(store: EmbeddedStore) -> None:
+        await store.fresh()
+        columns = await store._opened()
+        monkeypatch.setattr(columns, "sync", lambda at_most=None: reports.wait(10))
+        report = asyncio.create_task(store.fresh())
+        await asyncio.sleep(0.01)
+        before = groups(store)
+        await asyncio.gather(*(sender(store, place) for place in range(8)))
+        assert groups(store) - before <= 6, "one each without the pause, or nearly"
+        reports.set()
+        await report
+
+    run(tmp_path, work)
+    assert sorted(stored(tmp_path)) == sorted(f"e{place}-{turn}" for place in range(8) for turn in range(3))
+
+
+def groups(store: EmbeddedStore) -> int:
+    """How many have been committed."""
+    ((text,),) = store.read(("SELECT value FROM es_state WHERE name = 'last_group'", []))
+    return int(str(json.loads(str(text))[1]))
 
 
 def test_closing_commits_what_was_taken(tmp_path: Path) -> None:

@@ -57,19 +57,16 @@ def summed(units: Units, number: int) -> Fragment:
     """Rows (number, variant_id, part, counts, totals, their exponents, means, products, their exponents, caps). A
     total is the integer / 2^exponent; products are of distances from `means`, which are near the means."""
     table = f"{units.name}_{'products' if units.pairs else 'totals'}"
-    places, pairs = range(units.width), range(len(units.pairs))
-    lists = [
-        [f"n{n}" for n in places],
-        [f"s{n}" for n in places],
-        [f"e{n}" for n in places],
-        [f"m{n}" for n in places],
-        [f"q{n}" for n in pairs],
-        [f"g{n}" for n in pairs],
-        [f"k{n}" for n in units.caps],
-    ]
     columns = [f"{number} AS place", "variant_id", f"{'part' if units.parted else 'NULL'} AS part"]
-    columns += [f"[{', '.join(parts)}] AS l{n}" if parts else f"NULL AS l{n}" for n, parts in enumerate(lists)]
+    columns += [name if filled else f"NULL AS {name}" for name, filled in _lists(units).items()]
     return Fragment(f"SELECT {', '.join(columns)} FROM {table}")
+
+
+def _lists(units: Units) -> dict[str, bool]:
+    """The columns of an answer, each a list, and whether there is anything in it. What is the same for a whole group
+    travels in these: seventy columns of it, folded row by row, took as long as the sums."""
+    filled = {"counts": True, "totals": True, "exponents": True, "means": True}
+    return filled | {"products": bool(units.pairs), "scales": bool(units.pairs), "caps": bool(units.caps)}
 
 
 def _caps(units: Units, dialect: Dialect) -> Fragment:
@@ -98,14 +95,14 @@ def _bounds(units: Units) -> str:
     keys = ", ".join(units.keys)
     ends = [f"min(c{n}) AS lo{n}, max(c{n}) AS hi{n}" for n in range(units.width)]
     ends += [f"any_value(k{n}) AS k{n}" for n in units.caps]
-    exponents = {f"e{n}": _exponent(f"greatest(abs(lo{n}), abs(hi{n}))") for n in range(units.width)}
-    for n, (i, j) in enumerate(units.pairs):
-        exponents[f"g{n}"] = _exponent(f"(hi{i} - lo{i}) * (hi{j} - lo{j})")
-    caps = [f"k{n}" for n in units.caps]
-    inner = ", ".join([keys, *caps, *(f"{exponent} AS {name}" for name, exponent in exponents.items())])
-    outer = ", ".join([keys, *caps, *(f"{name}, pow(2.0, {name}) AS f{name}" for name in exponents)])
+    exponents = [_exponent(f"greatest(abs(lo{n}), abs(hi{n}))") for n in range(units.width)]
+    scales = [_exponent(f"(hi{i} - lo{i}) * (hi{j} - lo{j})") for i, j in units.pairs]
+    lists = {"exponents": exponents, "scales": scales, "caps": [f"k{n}" for n in units.caps]}
+    made = [f"[{', '.join(parts)}] AS {name}" for name, parts in lists.items() if parts]
     grouped = f"SELECT {keys}, {', '.join(ends)} FROM {units.name} GROUP BY {keys}"
-    return f"SELECT {outer} FROM (SELECT {inner} FROM ({grouped}) AS ends) AS exponents"
+    found = f"SELECT {', '.join([keys, *made])} FROM ({grouped}) AS ends"
+    factors = [f"{_factor('exponents', n)} AS f{n}" for n in range(units.width)]
+    return f"SELECT *, {', '.join(factors)} FROM ({found}) AS bounds"
 
 
 def _exponent(greatest: str) -> str:
@@ -116,37 +113,40 @@ def _exponent(greatest: str) -> str:
     )
 
 
+def _factor(exponents: str, n: int) -> str:
+    """2^e of the nth of them, from 0."""
+    return f"pow(2.0, {exponents}[{n + 1}])"
+
+
 def _totals(units: Units, dialect: Dialect) -> str:
     keys, groups = _keys(units, "b")
-    places, pairs = range(units.width), range(len(units.pairs))
-    names = [f"e{n}" for n in places] + [f"{name}{n}" for name in ("g", "fg") for n in pairs]
-    names += [f"k{n}" for n in units.caps]
-    sums = [
-        f"count(u.c{n}) AS n{n}, any_value(b.fe{n}) AS f{n}, "
-        f"{dialect.aggregates.rounded_sum(f'u.c{n} * b.fe{n}')} AS s{n}"
-        for n in places
-    ]
-    sums += [f"any_value(b.{name}) AS {name}" for name in names]
+    places, handed = range(units.width), [name for name in ("exponents", "scales", "caps") if _lists(units)[name]]
+    sums = [f"count(u.c{n}) AS n{n}, {dialect.aggregates.rounded_sum(f'u.c{n} * b.f{n}')} AS s{n}" for n in places]
+    sums += [f"any_value(b.{name}) AS {name}" for name in handed]
     inner = (
         f"SELECT {keys}, {', '.join(sums)} FROM {units.name} u JOIN {units.name}_bounds b ON {_same('u', 'b', units)} "
         f"GROUP BY {groups}"
     )
-    columns = [f"n{n}, s{n}, s{n}::DOUBLE / n{n} / f{n} AS m{n}" for n in places]
-    return f"SELECT {', '.join([*units.keys, *columns, *names])} FROM ({inner}) AS sums"
+    means = [f"s{n}::DOUBLE / n{n} / {_factor('exponents', n)} AS m{n}" for n in places]
+    whole = f"SELECT *, {', '.join(means)} FROM ({inner}) AS sums"
+    lists = {"counts": "n", "totals": "s", "means": "m"}
+    columns = [f"[{', '.join(f'{letter}{n}' for n in places)}] AS {name}" for name, letter in lists.items()]
+    columns += [f"m{n}" for n in places] + [f"{_factor('scales', n)} AS g{n}" for n in range(len(units.pairs))]
+    return f"SELECT {', '.join([*units.keys, *handed, *columns])} FROM ({whole}) AS means"
 
 
 def _products(units: Units, dialect: Dialect) -> str:
     keys, groups = _keys(units, "t")
-    sums = []
-    for n, (i, j) in enumerate(units.pairs):
-        product = f"(u.c{i} - t.m{i}) * (u.c{j} - t.m{j}) * t.fg{n}"
-        sums.append(f"{dialect.aggregates.rounded_sum(product)} AS q{n}")
-    names = [f"{letter}{n}" for letter in "nsem" for n in range(units.width)]
-    names += [f"g{n}" for n in range(len(units.pairs))] + [f"k{n}" for n in units.caps]
-    sums += [f"any_value(t.{name}) AS {name}" for name in names]
+    sums = [
+        dialect.aggregates.rounded_sum(f"(u.c{i} - t.m{i}) * (u.c{j} - t.m{j}) * t.g{n}")
+        for n, (i, j) in enumerate(units.pairs)
+    ]
+    handed = [
+        f"any_value(t.{name}) AS {name}" for name, filled in _lists(units).items() if filled and name != "products"
+    ]
     return (
-        f"SELECT {keys}, {', '.join(sums)} FROM {units.name} u JOIN {units.name}_totals t ON {_same('u', 't', units)} "
-        f"GROUP BY {groups}"
+        f"SELECT {keys}, [{', '.join(sums)}] AS products, {', '.join(handed)} "
+        f"FROM {units.name} u JOIN {units.name}_totals t ON {_same('u', 't', units)} GROUP BY {groups}"
     )
 
 

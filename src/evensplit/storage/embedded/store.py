@@ -154,12 +154,14 @@ class EmbeddedStore:
 
     async def fresh(self) -> Watermark:
         await self._opened()
-        return await asyncio.get_running_loop().run_in_executor(self._syncing, self._sync, None)
+        with self._writer.giving_way():
+            return await asyncio.get_running_loop().run_in_executor(self._syncing, self._sync, None)
 
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
         ask = (await self._opened()).ask(sql, values)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._asking, ask.run)
+            with self._writer.giving_way():
+                return await asyncio.get_running_loop().run_in_executor(self._asking, ask.run)
         except asyncio.CancelledError:
             ask.give_up()
             raise

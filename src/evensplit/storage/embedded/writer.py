@@ -12,6 +12,8 @@ import subprocess
 import sys
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 NO_DUPLICATES = Kept([])
 STUCK_AFTER = 60.0  # seconds a group may take before the writer is ended and started again
 ATTEMPTS = 3  # how often one group is tried
+GIVE_WAY = 0.005  # seconds between two groups while a report runs: fewer and larger ones leave it the processor
 GROUP_EVENTS = 20_000  # a group takes no further request beyond this: bounds the time to an answer
 
 
@@ -129,6 +132,7 @@ class WriterClient(asyncio.Protocol):
         self._watch: asyncio.TimerHandle | None = None
         self._stopping = False
         self._scheduled = False
+        self._reports = 0  # that run now
         self.starts = 0
         self.last_group: tuple[str, int] | None = None  # (mark, number) that the record held when we came
 
@@ -154,6 +158,15 @@ class WriterClient(asyncio.Protocol):
         self._gathering.waiting.append(answer)
         self._push()
         return answer
+
+    @contextmanager
+    def giving_way(self) -> Iterator[None]:
+        """While a report runs, a moment passes between two groups. Who comes after such a moment does not wait."""
+        self._reports += 1
+        try:
+            yield
+        finally:
+            self._reports -= 1
 
     async def stop(self) -> None:
         """Commit what was taken, then end the process."""
@@ -224,7 +237,11 @@ class WriterClient(asyncio.Protocol):
             if group.values and not outcome.duplicates:
                 self._feed.put(outcome.first_id, group.values, group.size)
             group.settle(outcome.duplicates, outcome.results)
-        self._send()
+        if self._reports and not self._stopping and not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_later(GIVE_WAY, self._send)
+        else:
+            self._send()
 
     def _done(self, group: Pending) -> None:
         self._attempts = 0
