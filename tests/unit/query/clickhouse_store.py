@@ -20,7 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from evensplit import clock
 from evensplit.errors import QueryFailed
 from evensplit.storage.base import Watermark
-from evensplit.storage.clickhouse.binding import SETTINGS, bound
+from evensplit.storage.clickhouse.binding import SETTINGS, UpTo, bound
 from evensplit.storage.clickhouse.properties import INSERT_SETTINGS, columns
 from evensplit.storage.clickhouse.schema import EVENTS, METRICS, copied
 from tests.unit.query.memory_store import Event, MemoryStore, Stated
@@ -42,6 +42,15 @@ def engine() -> Client:
         return clickhouse_connect.get_client(interface="chdb")
     # A session takes one statement at a time, and stores are emptied whenever they are let go.
     return clickhouse_connect.get_client(dsn=server, autogenerate_session_id=False)
+
+
+def spelled(sql: str, values: Sequence[object]) -> tuple[str, list[object]]:
+    """The statement with the conditions written out that stand among its values."""
+    parts = sql.split("?")
+    assert len(parts) == len(values) + 1
+    marks = ["id <= ?" if isinstance(value, UpTo) else "?" for value in values]
+    text = "".join(part + mark for part, mark in zip(parts, [*marks, ""], strict=True))
+    return text, [value.id if isinstance(value, UpTo) else value for value in values]
 
 
 class ClickhouseStore:
@@ -98,7 +107,7 @@ class ClickhouseStore:
         return Watermark(self._id, 0, 0, self.tombstones, "mark")
 
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
-        self.asked.append((sql, list(values)))
+        self.asked.append(spelled(sql, values))
         text, parameters = bound(sql, values)
         self.client.database = self.database
         try:

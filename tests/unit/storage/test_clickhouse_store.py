@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,10 @@ from evensplit.errors import Conflict, EvensplitError, QueryFailed, SqlNotAllowe
 from evensplit.model.event import Batch, Kept, Reject
 from evensplit.storage.base import NewAssignment, NewMetric
 from evensplit.storage.clickhouse import inserts, lanes, starts
+from evensplit.storage.clickhouse.binding import UpTo, bound
 from evensplit.storage.clickhouse.connection import Connection, Target, target
 from evensplit.storage.clickhouse.keys import MessageKeys
+from evensplit.storage.clickhouse.rows import of_events
 from evensplit.storage.clickhouse.schema import EVENTS, copied
 from evensplit.storage.clickhouse.store import ClickhouseStore
 from evensplit.storage.embedded.questions import Question
@@ -87,6 +89,39 @@ def test_what_was_acknowledged_is_in_the_next_report(url: str, directory: Path) 
             assert await store.append(batch(f"e{n}")) == Kept([])
             assert await names(store) == [f"e{m}" for m in range(n + 1)]
         assert (await store.fresh()).events == 5
+
+    run(url, directory, work)
+
+
+def test_a_question_sees_nothing_that_came_after_its_moment(
+    url: str, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ids are not read where nothing newer can be there; what comes in meanwhile is noticed."""
+    asked: list[str] = []
+    meanwhile: list[Callable[[], object]] = []
+    ask = Connection.ask
+
+    def told(self: Connection, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+        asked.append(bound(sql, values)[0])
+        while meanwhile:
+            meanwhile.pop()()
+        return ask(self, sql, values)
+
+    async def work(store: ClickhouseStore) -> None:
+        await store.append(batch("a", "b"))
+        then = (await store.fresh()).events
+        monkeypatch.setattr(Connection, "ask", told)
+
+        async def count() -> object:
+            asked.clear()
+            return (await store.query("SELECT count() FROM events WHERE ?", [UpTo(then)]))[0][0]
+
+        assert (await count(), ["id <=" in sql for sql in asked]) == (2, [False])
+        put = store._parts.events.put
+        meanwhile.append(lambda: put(of_events(batch("c").values), []))
+        assert (await count(), ["id <=" in sql for sql in asked]) == (2, [False, True])
+        assert (await count(), ["id <=" in sql for sql in asked]) == (2, [True]), "a moment that has passed"
+        assert await names(store) == ["a", "b", "c"]
 
     run(url, directory, work)
 

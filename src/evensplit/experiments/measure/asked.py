@@ -59,7 +59,8 @@ def scanned(asked: Asked, types: Sequence[str | None], time: Time) -> Fragment:
     """The condition of a scan of events: of these types (None: of all), of a time that may count, with a user."""
     dialect = asked.scope.dialect
     parts = [
-        Fragment(f"id <= ? AND {dialect.persons.key('user_id')} IS NOT NULL", (asked.watermark.events,)),
+        dialect.sequences.up_to(asked.watermark.events),
+        Fragment(f"{dialect.persons.key('user_id')} IS NOT NULL"),
         exposures.seen(asked.scope),
     ]
     since = asked.first + time.begin // 1000

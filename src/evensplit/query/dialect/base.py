@@ -271,6 +271,10 @@ class Sequences(Protocol):
         """The integer of an event."""
         ...
 
+    def up_to(self, row_id: int) -> Fragment:
+        """The event has that id, or a lower one."""
+        ...
+
     def far(self, packing: Packing) -> str:
         """An integer after every event."""
         ...

@@ -21,7 +21,7 @@ class Activity:
         self, event: EventPlan, columns: Fragment, since: int | None, until: int, keys: tuple[Source, ...] = ()
     ) -> Fragment:
         """The columns of every such event of a person in [since, until). `keys`: what the columns look at."""
-        bounds = [self._dialect.times.compared("<", until), Fragment("id <= ?", (self._as_of.watermark.events,))]
+        bounds = [self._dialect.times.compared("<", until), self._dialect.sequences.up_to(self._as_of.watermark.events)]
         if since is not None:
             bounds.insert(0, self._dialect.times.compared(">=", since))
         return fill(

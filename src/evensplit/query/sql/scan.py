@@ -55,7 +55,7 @@ def within(dialect: Dialect, as_of: AsOf, since: int, until: int) -> Fragment:
         [
             dialect.times.compared(">=", since),
             dialect.times.compared("<", until),
-            Fragment("id <= ?", (as_of.watermark.events,)),
+            dialect.sequences.up_to(as_of.watermark.events),
         ],
     )
 

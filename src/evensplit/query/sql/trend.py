@@ -148,7 +148,7 @@ def _where(question: Question, dialect: Dialect) -> Fragment:
     series, buckets = question.series, question.buckets
     parts = [] if series.event_type is None else [Fragment("event_type = ?", (series.event_type,))]
     parts += [dialect.times.compared(">=", buckets.since), dialect.times.compared("<", buckets.until)]
-    parts.append(Fragment("id <= ?", (question.as_of.watermark.events,)))
+    parts.append(dialect.sequences.up_to(question.as_of.watermark.events))
     condition = condition_sql(series.condition, dialect)
     return join(" AND ", parts if condition == Fragment("TRUE") else [*parts, condition])
 

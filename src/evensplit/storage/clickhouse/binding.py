@@ -34,6 +34,20 @@ class Name(msgspec.Struct, frozen=True):
     text: str
 
 
+class UpTo(msgspec.Struct, frozen=True):
+    """A value that stands where the condition stands that a row has that id or a lower one. The column is dear to read:
+    where there is no higher one, `anything` says so in its place."""
+
+    id: int
+
+
+def anything(values: Sequence[object], newest: int) -> list[object] | None:
+    """The values with TRUE for `UpTo` the newest row; None where that changes nothing."""
+    if not any(isinstance(value, UpTo) and value.id == newest for value in values):
+        return None
+    return [True if isinstance(value, UpTo) and value.id == newest else value for value in values]
+
+
 def bound(sql: str, values: Sequence[object]) -> tuple[str, dict[str, object]]:
     """The statement with `{p0:Type}` for each `?` outside of quotes, and the parameters by name.
 
@@ -97,6 +111,8 @@ class _Packed(_Parameters):
 
 def _placed(value: object, parameters: _Parameters) -> str:
     """What stands for the value in the statement."""
+    if isinstance(value, UpTo):
+        return f"id <= {parameters.place('Int64', value.id)}"
     kind, sent = _typed(value)
     if kind == "String" and isinstance(sent, str) and len(sent) > LONG:
         pieces = [sent[at : at + LONG] for at in range(0, len(sent), LONG)]

@@ -36,6 +36,7 @@ class Inserts:
         self.types: Mapping[str, str] = {}
         self.last = 0
         self.count = 0  # rows stored, as far as is known here
+        self.begun = 0  # groups on their way, or there
         self._next = 0
 
     def open(self, table: str, types: Mapping[str, str]) -> "Inserts":
@@ -53,6 +54,11 @@ class Inserts:
         given = max(self.last, group or 0)
         self._next = given + GAP if given else 1
         return self
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was begun has been acknowledged: no row is there beyond `last`."""
+        return self._doubt is None
 
     def put(self, columns: Columns, keys: Sequence[bytes | None]) -> list[int]:
         """Store the rows (all columns but the id); the positions of those whose key was stored before.
@@ -90,6 +96,7 @@ class Inserts:
 
     def _store(self, rows: Columns, count: int, claimed: Sequence[tuple[int, int]]) -> None:
         first = self._next
+        self.begun += 1
         self._next += count
         token = f"{self._mark}-{self.table}-{first}"
         self._doubt = (first, token)

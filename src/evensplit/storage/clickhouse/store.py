@@ -25,6 +25,7 @@ from evensplit.storage.base import (
     Written,
 )
 from evensplit.storage.clickhouse import schema
+from evensplit.storage.clickhouse.binding import anything
 from evensplit.storage.clickhouse.connection import Connection, EngineError, target
 from evensplit.storage.clickhouse.inserts import Inserts
 from evensplit.storage.clickhouse.keys import MessageKeys
@@ -174,6 +175,12 @@ class ClickhouseStore:
         )
 
     async def query(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+        inserts = self._parts.events
+        begun, plain = inserts.begun, anything(values, inserts.last) if inserts.settled else None
+        if plain is not None:
+            rows = await self._asked(self._asking, self._connection.ask, sql, plain)
+            if inserts.begun == begun:  # nothing came in meanwhile that it could have seen
+                return rows
         return await self._asked(self._asking, self._connection.ask, sql, values)
 
     async def ask(self, question: Question, judge: Judge) -> Answer:

@@ -2,6 +2,7 @@
 
 from evensplit.query.dialect.base import Packing
 from evensplit.query.fragment import Fragment
+from evensplit.storage.clickhouse.binding import UpTo
 
 
 class ClickhouseSequences:
@@ -10,6 +11,9 @@ class ClickhouseSequences:
     def key(self, packing: Packing) -> Fragment:
         kind, ids = _kind(packing), _whole(packing, packing.ids)
         return Fragment(f"to{kind}(toUnixTimestamp64Milli(created_at) - ?) * {ids} + to{kind}(id)", (packing.since,))
+
+    def up_to(self, row_id: int) -> Fragment:
+        return Fragment("?", (UpTo(row_id),))
 
     def far(self, packing: Packing) -> str:
         return _whole(packing, packing.keys)

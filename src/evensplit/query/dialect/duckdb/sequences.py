@@ -10,6 +10,9 @@ class DuckdbSequences:
     def key(self, packing: Packing) -> Fragment:
         return Fragment(f"(epoch_ms(created_at) - ?)::{_kind(packing)} * {packing.ids} + id", (packing.since,))
 
+    def up_to(self, row_id: int) -> Fragment:
+        return Fragment("id <= ?", (row_id,))
+
     def far(self, packing: Packing) -> str:
         return f"{packing.keys}::{_kind(packing)}"
 
