@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import Watched, watched
-from tests.browser.test_explore import event, happened, sign_in, url
-from tests.browser.test_pages import LOOKS, PASSWORD, examine
+from tests.browser.signing_in import PASSWORD, sign_in, url
+from tests.browser.test_explore import event, happened
+from tests.browser.test_pages import LOOKS, examine
 from tests.system.server import Server
 
 TEA = {
@@ -44,19 +45,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         take_part(server, "tea", 600)
     yield server
     server.close()
-
-
-@pytest.fixture
-def visitor(chromium: Browser) -> Iterator[Watched]:
-    with watched(chromium, viewport={"width": 1280, "height": 900}) as found:
-        yield found
-
-
-@pytest.fixture
-def page(shop: Server, visitor: Watched) -> Page:
-    found = visitor.page()
-    sign_in(found, url(shop))
-    return found
 
 
 def take_part(server: Server, name: str, users: int, first: int = 0) -> None:

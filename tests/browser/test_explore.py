@@ -14,10 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import Watched, watched
+from tests.browser.signing_in import PASSWORD, url
 from tests.system.server import Server
 
-PASSWORD = "correct horse battery"
-expect.set_options(timeout=15_000)
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -55,32 +54,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         assert api.capture(happened())["rejected"] == 0
     yield server
     server.close()
-
-
-@pytest.fixture
-def visitor(chromium: Browser) -> Iterator[Watched]:
-    with watched(chromium, viewport={"width": 1280, "height": 900}) as found:
-        yield found
-
-
-@pytest.fixture
-def page(shop: Server, visitor: Watched) -> Page:
-    """Signed in as the admin."""
-    found = visitor.page()
-    sign_in(found, url(shop))
-    return found
-
-
-def url(server: Server) -> str:
-    return f"http://127.0.0.1:{server.port}"
-
-
-def sign_in(page: Page, at: str, name: str = "admin", password: str = PASSWORD) -> None:
-    page.goto(f"{at}/sign-in")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{at}/")
 
 
 def answered(page: Page) -> None:
