@@ -183,10 +183,14 @@ def test_back_and_forward_bring_questions_back(shop: Server, page: Page) -> None
 
 def test_names_are_offered_as_they_were_sent(shop: Server, page: Page) -> None:
     page.goto(f"{url(shop)}/explore/trend")
-    offered = page.locator("#event-names option")
-    expect(offered).to_have_count(3)  # any event, and the two that there are
-    names = page.locator("#property-names option").evaluate_all("options => options.map(option => option.value)")
-    assert {"device", "revenue", "<b>odd</b>"} <= set(names)
+    offered = page.get_by_role("listbox").get_by_role("option").locator("bdi")
+    page.get_by_label("Event of line A").click()
+    expect(offered.filter(has_text="page_view")).to_be_visible()
+    assert offered.all_inner_texts() == ["@any", "page_view", "purchase"]
+    page.get_by_role("button", name="+ property").click()
+    page.get_by_label("Split by").last.click()
+    expect(offered.filter(has_text="revenue")).to_be_visible()
+    assert {"device", "revenue", "<b>odd</b>"} <= set(offered.all_inner_texts())
 
 
 def test_what_others_sent_is_shown_as_text(shop: Server, page: Page) -> None:

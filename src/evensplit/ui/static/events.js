@@ -1,7 +1,9 @@
 // Events as they come in above the stored ones; one event in a dialog beside the list.
+import { events } from "./catalogue.js";
+import { combobox } from "./combobox.js";
 import { el } from "./elements.js";
 import { relativeTimes } from "./figures.js";
-import { offerEventTypes, openEvents } from "./live.js";
+import { openEvents } from "./live.js";
 
 const MOST = 200; // rows that are kept
 const card = document.querySelector("[data-stream]");
@@ -63,4 +65,4 @@ pause.addEventListener("click", () => {
   }
 });
 
-offerEventTypes(document.querySelector("[list='event-types']"), document.getElementById("event-types"));
+combobox(document.querySelector("input[name=event_type]"), events);
