@@ -45,7 +45,7 @@ def daily(found: Daily) -> dict[str, Any]:
             traces[-1]["error_y"] = _whiskers(traces[-1]["y"], both[0])
     layout = {
         "xaxis": _days(days),
-        "yaxis": {"tickformat": "+.1%", "rangemode": "normal", "zeroline": True, **_readable(shown, bands)},
+        "yaxis": {"tickformat": "+.1~%", "rangemode": "normal", "zeroline": True, **_readable(shown, bands)},
         "hovermode": "closest",
     }
     return {"data": traces, "layout": layout}
@@ -78,7 +78,8 @@ def reach(metric: MetricOutlook) -> dict[str, Any]:
             days, effects = zip(*points, strict=True)
             traces.append(_line(name, list(days), list(effects), len(traces)))
     layout = {
-        "yaxis": {"tickformat": ".1%", "rangemode": "tozero"},
+        "xaxis": {"title": {"text": "days"}},
+        "yaxis": {"tickformat": ".1~%", "rangemode": "tozero"},
         "hovermode": "x unified",
     }
     return {"data": traces, "layout": layout}

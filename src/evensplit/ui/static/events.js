@@ -21,9 +21,14 @@ function row(event) {
     el("td", {}, at),
     el("th", { scope: "row" }, el("a", { href: `/events/one/${event.id}` }, el("bdi", {}, event.event_type))),
     el("td", {}, user),
-    el("td", { class: "json" }, el("code", {}, el("bdi", {}, event.properties))));
+    el("td", { class: "json" }, el("code", {}, el("bdi", {}, ...breakable(event.properties)))));
   made.querySelector("th a").dataset.event = event.id;
   return made;
+}
+
+// JSON that is broken between its members rather than inside of words.
+function breakable(text) {
+  return text.split(/(?<=,)(?=")/).flatMap((part, n) => (n ? [el("wbr"), part] : [part]));
 }
 
 function show(events) {
