@@ -194,3 +194,14 @@ def test_other_pages_offer_names_too(shop: Server, page: Page) -> None:
     page.get_by_label("Split by").press("ArrowDown")
     page.get_by_label("Split by").press("Enter")
     page.wait_for_url("**dimension=device**")
+
+
+def test_a_path_begins_with_what_was_sent(shop: Server, page: Page) -> None:
+    explore(page, shop, "paths", {"steps": 3})
+    field = page.get_by_role("combobox", name="Beginning with")
+    field.press_sequentially("page")
+    expect(offered(page).first).to_contain_text("page_view")
+    field.press("ArrowDown")
+    field.press("Enter")
+    answered(page)
+    assert asked(page)["start"] == "page_view"

@@ -1,4 +1,5 @@
 // The builder of a report: controls for the fields of its JSON. What fields there are says `ui/builders.py`.
+import { valuesOf } from "./catalogue.js";
 import { combobox } from "./combobox.js";
 import { add, drop, el, input, keepFocus, select } from "./elements.js";
 import { eventControls, eventOf, eventValue } from "./event_choice.js";
@@ -47,7 +48,7 @@ function fieldBox(field, report, words, changed, rebuild) {
   if (field.type === "switch") return el("label", { class: "check" }, body, field.title);
   return el("div", { class: "field", role: "group", "aria-label": field.title },
     el("span", { class: "field-title" }, field.title), body,
-    field.hint && field.type !== "text" && field.type !== "texts" ? el("span", { class: "hint" }, field.hint) : null);
+    field.hint && !["text", "texts", "value"].includes(field.type) ? el("span", { class: "hint" }, field.hint) : null);
 }
 
 // --- events ---------------------------------------------------------------
@@ -170,6 +171,7 @@ const CONTROLS = {
   choice: ({ field, report, set, rebuild }) => select(field.title, field.options, report[field.name] ?? field.default, (word) => { set(word); rebuild(); }),
   whole: ({ field, report, set }) => input(field.title, report[field.name] ?? field.default ?? "", (text) => set(text === "" ? null : Number(text)), { type: "number", min: 1 }),
   text: ({ field, report, set }) => input(field.title, report[field.name] ?? field.default ?? "", set, { placeholder: field.hint ?? "" }),
+  value: ({ field, report, set }) => combobox(input(field.title, report[field.name] ?? "", set, { placeholder: field.hint ?? "" }), () => valuesOf(report.by ?? "@event_type")),
   switch: ({ field, report, set }) => el("input", { type: "checkbox", checked: report[field.name] ?? field.default ?? false, onchange: (event) => set(event.target.checked) }),
   property: ({ field, report, set }) => property(field.title, report[field.name] ?? field.default, set),
   zone: ({ field, report, words, set }) => combobox(input(field.title, report[field.name] ?? "UTC", set), () => words.zones),
