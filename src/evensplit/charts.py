@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from evensplit.errors import Invalid
-from evensplit.model.report import Answer
+from evensplit.model.report import ANY, Answer
 from evensplit.model.report.funnel import FunnelAnswer, FunnelPart, FunnelStep, FunnelTimes, FunnelTrend
 from evensplit.model.report.lifecycle import LifecycleAnswer
 from evensplit.model.report.paths import PathsAnswer
@@ -68,7 +68,12 @@ def _trend(answer: TrendAnswer) -> Drawn:
 
 
 def _named(series: TrendSeries) -> str:
-    return ", ".join([series.label, *map(_value, series.breakdown)])
+    return ", ".join([label_of(series.label), *map(_value, series.breakdown)])
+
+
+def label_of(label: str) -> str:
+    """As people read it: `@any` is how a report writes any event."""
+    return f"any event{label.removeprefix(ANY)}" if label == ANY or label.startswith(f"{ANY}:") else label
 
 
 def _sessions(answer: SessionsAnswer) -> Drawn:
@@ -94,7 +99,7 @@ def _funnel(answer: FunnelAnswer) -> Drawn:
     if answer.report.view == "time_to_convert":
         traces = [_times(name, part.times) for name, part in parts if part.times is not None]
         return traces, {"barmode": "overlay", "bargap": 0, "xaxis": {"title": {"text": "seconds"}}}
-    labels = [f"{n}. {step.label}" for n, step in enumerate(answer.steps, 1)]
+    labels = [f"{n}. {label_of(step.label)}" for n, step in enumerate(answer.steps, 1)]
     return [_steps(name, labels, part.steps) for name, part in parts], {"barmode": "group"}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.browser.test_explore import PASSWORD
+from tests.browser.signing_in import PASSWORD
 from tests.system.server import Server, run_command
 
 USERS = 1_500

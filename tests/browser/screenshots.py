@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.chromium import FLAGS, program
 from tests.browser.demo import demo
-from tests.browser.test_explore import sign_in, url
+from tests.browser.signing_in import sign_in, url
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 HEAVIEST = 300 * 1024  # bytes

@@ -10,8 +10,9 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.chromium import Watched, watched
-from tests.browser.test_explore import PASSWORD, answered, figures, happened, moment, sign_in, url
+from tests.browser.chromium import watched
+from tests.browser.signing_in import PASSWORD, url
+from tests.browser.test_explore import answered, figures, happened, moment
 from tests.system.server import Server
 
 REPORTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -32,20 +33,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         api.post("/v1/annotations", {"at": moment(5, 0)[:10], "text": NOTE}).good(201)
     yield server
     server.close()
-
-
-@pytest.fixture
-def visitor(chromium: Browser) -> Iterator[Watched]:
-    with watched(chromium, viewport={"width": 1280, "height": 900}) as found:
-        yield found
-
-
-@pytest.fixture
-def page(shop: Server, visitor: Watched) -> Page:
-    """Signed in as the admin."""
-    found = visitor.page()
-    sign_in(found, url(shop))
-    return found
 
 
 def put_up(server: Server, name: str, *tiles: tuple[str, int, int], **more: Any) -> str:

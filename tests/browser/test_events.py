@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import Watched, watched
+from tests.browser.signing_in import PASSWORD, sign_in, url
 from tests.browser.site import standing
-from tests.browser.test_explore import PASSWORD, happened, sign_in, url
+from tests.browser.test_explore import happened
 from tests.browser.visitor import Visitor
 from tests.system.server import Server
 
@@ -21,12 +22,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         api.capture([{"event_type": "", "user_id": "<script>alert(2)</script>"}, {"event_type": "ok"}])
     yield found
     found.close()
-
-
-@pytest.fixture
-def visitor(chromium: Browser) -> Iterator[Watched]:
-    with watched(chromium, viewport={"width": 1280, "height": 900}) as found:
-        yield found
 
 
 @pytest.fixture

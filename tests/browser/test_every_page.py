@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 from evensplit.ui.routes import ROUTES
 from tests.browser.chromium import watched
 from tests.browser.demo import demo
-from tests.browser.test_explore import sign_in, url
+from tests.browser.signing_in import sign_in, url
 from tests.browser.test_pages import LOOKS, examine
 from tests.system.server import Server
 

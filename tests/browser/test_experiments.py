@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.chromium import Watched, watched
-from tests.browser.test_explore import event, happened, sign_in, url
-from tests.browser.test_pages import LOOKS, PASSWORD, examine
+from tests.browser.signing_in import PASSWORD, sign_in, url
+from tests.browser.test_explore import event, happened
+from tests.browser.test_pages import LOOKS, examine
 from tests.system.server import Server
 
 TEA = {
@@ -44,19 +45,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         take_part(server, "tea", 600)
     yield server
     server.close()
-
-
-@pytest.fixture
-def visitor(chromium: Browser) -> Iterator[Watched]:
-    with watched(chromium, viewport={"width": 1280, "height": 900}) as found:
-        yield found
-
-
-@pytest.fixture
-def page(shop: Server, visitor: Watched) -> Page:
-    found = visitor.page()
-    sign_in(found, url(shop))
-    return found
 
 
 def take_part(server: Server, name: str, users: int, first: int = 0) -> None:
@@ -231,6 +219,72 @@ def test_from_the_idea_to_the_end(shop: Server, visitor: Watched, page: Page) ->
     expect(page.locator("#status")).to_have_text("stopped")
     page.get_by_role("link", name="History").click()
     expect(page.locator("main")).to_contain_text("stopped")
+
+
+def part(page: Page, path: str) -> Locator:
+    """What the guided creation has for a field of the definition."""
+    return page.locator(f'[data-path="{path}"]')
+
+
+def test_metrics_of_some_events_only(shop: Server, visitor: Watched, page: Page) -> None:
+    """Conditions are put together as in Explore, and are what the API then has."""
+    visitor.tolerate("422")
+    with page.expect_response("**/explore/catalogue"):
+        page.goto(f"{url(shop)}/new-experiment")
+    page.get_by_label("Name").fill("in Germany")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Next").click()
+    part(page, "metrics[0].name").locator("input").fill("bought")
+    part(page, "metrics[0].event").locator("input").press_sequentially("purch")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    where = part(page, "metrics[0].event.filters")
+    where.get_by_role("button", name="+ where").click()
+    page.keyboard.type("coun")
+    expect(page.get_by_role("listbox").get_by_role("option")).to_contain_text("country")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Next").click()
+    expect(where.locator(".field-fault")).to_have_text("each needs a property and a value; take away what is not meant")
+    where.get_by_label("Comparison").select_option("is one of")
+    where.get_by_label("Value").press_sequentially("D")
+    expect(page.get_by_role("listbox").get_by_role("option")).to_contain_text("DE")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    where.get_by_role("button", name="+ where").click()
+    where.get_by_label("Property").nth(1).fill("revenue")
+    where.get_by_label("Comparison").nth(1).select_option("≥")
+    where.get_by_label("Value").nth(1).fill("7.5")
+    page.get_by_role("button", name="+ metric").click()
+    part(page, "metrics[1].name").locator("input").fill("way")
+    part(page, "metrics[1].kind").locator("select").select_option("share of users who do all steps")
+    part(page, "metrics[1].steps[0]").locator("input").fill("page_view")
+    part(page, "metrics[1].steps[1]").locator("input").fill("purchase")
+    steps = part(page, "metrics[1].steps[1].filters")
+    steps.get_by_role("button", name="+ where").click()
+    steps.get_by_label("Property").fill("revenue")
+    steps.get_by_label("Comparison").select_option("is set")
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_role("heading", name="How long will it take?")).to_be_visible()
+    page.reload()
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("#guide")).to_contain_text("bought (primary proportion: purchase with 2 conditions)")
+    page.get_by_role("button", name="Create as draft").click()
+    page.wait_for_url("**/experiments/in%20Germany")
+    with shop.client() as api:
+        bought, way = api.get("/v1/experiments/in%20Germany").good(200)["metrics"]
+    filters = [{"property": "country", "op": "in", "value": ["DE"]}, {"property": "revenue", "op": "gte", "value": 7.5}]
+    assert told(bought["event"]) == {"event_type": "purchase", "filters": filters}
+    paid = {"event_type": "purchase", "filters": [{"property": "revenue", "op": "is_set"}]}
+    seen, last = way["steps"]
+    assert seen == {"event_type": "page_view"}
+    assert told(last) == paid
+
+
+def told(event: dict[str, Any]) -> dict[str, Any]:
+    """An event of a definition without what is not set."""
+    kept = [{name: value for name, value in each.items() if value not in (None, [])} for each in event["filters"]]
+    return {"event_type": event["event_type"], "filters": kept}
 
 
 def test_changing_and_deleting(shop: Server, visitor: Watched, page: Page) -> None:

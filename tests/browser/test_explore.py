@@ -14,10 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import Watched, watched
+from tests.browser.signing_in import PASSWORD, url
 from tests.system.server import Server
 
-PASSWORD = "correct horse battery"
-expect.set_options(timeout=15_000)
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -55,32 +54,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         assert api.capture(happened())["rejected"] == 0
     yield server
     server.close()
-
-
-@pytest.fixture
-def visitor(chromium: Browser) -> Iterator[Watched]:
-    with watched(chromium, viewport={"width": 1280, "height": 900}) as found:
-        yield found
-
-
-@pytest.fixture
-def page(shop: Server, visitor: Watched) -> Page:
-    """Signed in as the admin."""
-    found = visitor.page()
-    sign_in(found, url(shop))
-    return found
-
-
-def url(server: Server) -> str:
-    return f"http://127.0.0.1:{server.port}"
-
-
-def sign_in(page: Page, at: str, name: str = "admin", password: str = PASSWORD) -> None:
-    page.goto(f"{at}/sign-in")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{at}/")
 
 
 def answered(page: Page) -> None:
@@ -210,10 +183,14 @@ def test_back_and_forward_bring_questions_back(shop: Server, page: Page) -> None
 
 def test_names_are_offered_as_they_were_sent(shop: Server, page: Page) -> None:
     page.goto(f"{url(shop)}/explore/trend")
-    offered = page.locator("#event-names option")
-    expect(offered).to_have_count(3)  # any event, and the two that there are
-    names = page.locator("#property-names option").evaluate_all("options => options.map(option => option.value)")
-    assert {"device", "revenue", "<b>odd</b>"} <= set(names)
+    offered = page.get_by_role("listbox").get_by_role("option").locator("bdi")
+    page.get_by_label("Event of line A").click()
+    expect(offered.filter(has_text="page_view")).to_be_visible()
+    assert offered.all_inner_texts() == ["@any", "page_view", "purchase"]
+    page.get_by_role("button", name="+ property").click()
+    page.get_by_label("Split by").last.click()
+    expect(offered.filter(has_text="revenue")).to_be_visible()
+    assert {"device", "revenue", "<b>odd</b>"} <= set(offered.all_inner_texts())
 
 
 def test_what_others_sent_is_shown_as_text(shop: Server, page: Page) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import watched
-from tests.browser.test_explore import PASSWORD, sign_in, url
+from tests.browser.signing_in import PASSWORD, sign_in, url
 from tests.system.server import Server
 
 

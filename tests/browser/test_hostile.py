@@ -6,11 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
-from tests.browser.chromium import Watched, watched
+from tests.browser.chromium import Watched
+from tests.browser.signing_in import PASSWORD, sign_in, url
 from tests.browser.test_every_page import settled
-from tests.browser.test_explore import PASSWORD, moment, sign_in, url
+from tests.browser.test_explore import moment
 from tests.system.server import Server
 
 RUNS = "window.__pwned=1;alert(1)"
@@ -94,12 +95,6 @@ class Guarded:
         assert bad.count() == 0, f"{address} holds {bad.first.evaluate('element => element.outerHTML')[:300]}"
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{address} is {wide} px too wide"
-
-
-@pytest.fixture
-def visitor(chromium: Browser) -> Iterator[Watched]:
-    with watched(chromium, viewport={"width": 1280, "height": 900}) as found:
-        yield found
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.browser.chromium import watched
-from tests.browser.test_explore import answered, figures, happened, sign_in, url
+from tests.browser.signing_in import PASSWORD, sign_in, url
+from tests.browser.test_explore import answered, figures, happened
 from tests.system.server import Server
 
-PASSWORD = "correct horse battery"
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import watched
+from tests.browser.signing_in import PASSWORD, sign_in, url
 from tests.browser.site import standing
-from tests.browser.test_explore import PASSWORD, sign_in, url
 from tests.system.server import Server
 
 OLD = {"event_type": "ancient", "timestamp": "2001-01-01T10:00:00Z"}

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import Watched, watched
-from tests.browser.test_explore import PASSWORD, happened, sign_in, url
+from tests.browser.chromium import Watched
+from tests.browser.signing_in import PASSWORD, sign_in, url
+from tests.browser.test_explore import happened
 from tests.system.server import Server
 
 COUNTS = "SELECT event_type, count(*) AS n FROM events\nWHERE event_type <> ? GROUP BY 1 ORDER BY 1"
@@ -23,12 +24,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         api.capture([*happened(), {"event_type": "<b>odd</b>"}, {"event_type": "hidden"}])
     yield found
     found.close()
-
-
-@pytest.fixture
-def visitor(chromium: Browser) -> Iterator[Watched]:
-    with watched(chromium, viewport={"width": 1280, "height": 900}) as found:
-        yield found
 
 
 @pytest.fixture

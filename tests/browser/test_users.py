@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import watched
-from tests.browser.test_explore import PASSWORD, happened, sign_in, url
+from tests.browser.signing_in import PASSWORD, sign_in, url
+from tests.browser.test_explore import happened
 from tests.system.server import Server
 
 ODD = "<b>zoë</b>/1"

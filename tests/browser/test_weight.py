@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import watched
-from tests.browser.test_explore import PASSWORD, answered, happened, sign_in, url
+from tests.browser.signing_in import PASSWORD, sign_in, url
+from tests.browser.test_explore import answered, happened
 from tests.system.server import Server
 
 MOST_AT_FIRST = 2 * 1024 * 1024

@@ -42,7 +42,7 @@ def shown(answer: Answer, look: str = "", annotations: Sequence[Mark] = ()) -> d
     traces, layout = charts.drawn(answer)
     if isinstance(answer, TrendAnswer) and answer.report.breakdown and len({line.label for line in answer.series}) == 1:
         # What they are split by says enough.
-        prefix = f"{answer.series[0].label}, "
+        prefix = f"{charts.label_of(answer.series[0].label)}, "
         traces = [{**trace, "name": trace["name"].removeprefix(prefix)} for trace in traces]
     if look in _LOOKS:
         traces = [_restyled(trace, _LOOKS[look]) for trace in traces]

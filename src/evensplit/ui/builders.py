@@ -16,7 +16,7 @@ from evensplit.model.report.trend import Measure
 
 Type: TypeAlias = Literal[
     "series", "event", "events", "exclusions", "filters", "breakdown", "choice", "whole", "text", "texts", "switch",
-    "property", "compare", "range", "zone",
+    "property", "compare", "range", "zone", "value",
 ]  # fmt: skip
 
 
@@ -136,8 +136,8 @@ BUILDERS: tuple[Builder, ...] = (
         "What do people do one after the other?",
         {},
         (
-            Field("start", "text", "Beginning with", hint="a value; or leave both empty"),
-            Field("end", "text", "Ending with"),
+            Field("start", "value", "Beginning with", hint="a value; or leave both empty"),
+            Field("end", "value", "Ending with"),
             Field("by", "property", "Follow", "@event_type"),
             Field("steps", "whole", "Steps", 5),
             Field("limit", "whole", "At most so many links", 50),

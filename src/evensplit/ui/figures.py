@@ -129,6 +129,11 @@ def data(value: object) -> Markup:
     return Markup(f"<bdi{kind}>") + escape(text) + Markup("</bdi>")
 
 
+def broken(text: str) -> Markup:
+    """JSON as `data` has it, to be broken between its members rather than inside of words."""
+    return Markup(data(text).replace(Markup(",&#34;"), Markup(",<wbr>&#34;")))
+
+
 def printable(text: str) -> str:
     """`text` as a page can carry it: NUL and lone surrogates become marks."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from evensplit import charts
 from evensplit.model.report import Answer
 from evensplit.model.report.funnel import FunnelAnswer
 from evensplit.model.report.retention import RetentionAnswer
@@ -98,7 +99,7 @@ def _figures(answer: Answer) -> list[tuple[str, Cell]]:
         return [(name_of(line.label, line.breakdown, one), Cell(line.total)) for line in answer.series]
     if isinstance(answer, FunnelAnswer):
         steps = answer.steps
-        ends = [(steps[0].label, Cell(steps[0].users)), (steps[-1].label, Cell(steps[-1].users))] if steps else []
+        ends = [(charts.label_of(step.label), Cell(step.users)) for step in [*steps[:1], *steps[-1:]]]
         return [*ends, ("first to last", Cell(steps[-1].rate_from_start, "share"))] if steps else []
     if isinstance(answer, RetentionAnswer):
         named = [(f"{answer.report.interval} {n}", rate) for n, rate in enumerate(answer.total.rates)][1:4]

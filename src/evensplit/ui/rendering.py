@@ -46,6 +46,7 @@ def _environment() -> "Environment":
         moment=figures.moment,
         day=figures.day,
         data=figures.data,
+        broken=figures.broken,
         json_block=figures.json_block,
         segment=segment,
     )

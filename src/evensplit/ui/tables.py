@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from evensplit import charts
 from evensplit.model.numbers import number_text
 from evensplit.model.report import Answer, Number
 from evensplit.model.report.funnel import FunnelAnswer, FunnelPart
@@ -87,7 +88,7 @@ def _at(**at: Any) -> str:
 def name_of(label: str, breakdown: Sequence[str | None], one: bool = False) -> str:
     """Of a line; where all have `one` label, what they are split by says enough."""
     values = [NOT_SET if value is None else value for value in breakdown]
-    return ", ".join(values if one and values else [label, *values])
+    return ", ".join(values if one and values else [charts.label_of(label), *values])
 
 
 def _trend(answer: TrendAnswer) -> list[Table]:
@@ -162,7 +163,7 @@ def _steps(name: str, at: At, part: FunnelPart | FunnelAnswer) -> Table:
         lost = Cell(None) if before is None else Cell(before - step.users, at=_at(step=n, dropped=True, **at))
         rows.append(
             [
-                *(Cell(str(n), "text"), _text(step.label), Cell(step.users, at=_at(step=n, **at))),
+                *(Cell(str(n), "text"), _text(charts.label_of(step.label)), Cell(step.users, at=_at(step=n, **at))),
                 *(Cell(step.rate_from_start, "share"), Cell(step.rate_from_previous, "share"), lost),
                 *(Cell(step.median_seconds, "seconds"), Cell(step.p90_seconds, "seconds")),
             ]
@@ -174,7 +175,11 @@ def _steps(name: str, at: At, part: FunnelPart | FunnelAnswer) -> Table:
 def _by_bucket(name: str, at: At, part: FunnelPart | FunnelAnswer, answer: FunnelAnswer) -> Table:
     trend = part.trend
     assert trend is not None
-    columns = ["interval", *(f"{n}. {step.label}" for n, step in enumerate(part.steps, 1)), "first to last"]
+    columns = [
+        "interval",
+        *(f"{n}. {charts.label_of(step.label)}" for n, step in enumerate(part.steps, 1)),
+        "first to last",
+    ]
     rows = [
         [
             _text(bucket),

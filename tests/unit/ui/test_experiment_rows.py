@@ -142,6 +142,42 @@ def test_nothing_known_draws_nothing() -> None:
     assert charts.daily(over(None, None))["data"] == []
 
 
+def narrowing(days: int, width: float) -> Daily:
+    """An interval that becomes narrower with the users, whose number grows evenly."""
+    half = [width / math.sqrt(day) for day in range(1, days + 1)]
+    return over(*(Interval(0.1, 0.1 - each, 0.1 + each) for each in half))
+
+
+def test_the_first_days_do_not_flatten_the_others() -> None:
+    wide = over(Interval(0.2, -30.0, 90.0), Interval(-0.3, -1.0, 2.0), *[Interval(0.05, -0.1, 0.2)] * 6)
+    found = charts.daily(wide)
+    low, high = found["layout"]["yaxis"]["range"]
+    assert -0.4 < low < -0.3 and 0.2 < high < 0.3, "every point and the later intervals, no more"
+    assert 90.0 in found["data"][1]["y"], "the band itself is left as it is"
+
+
+@given(st.lists(st.tuples(ends, ends, ends).map(sorted), min_size=1, max_size=12))
+def test_the_axis_over_time_holds_zero_every_point_and_the_latest_interval(found: list[list[float]]) -> None:
+    chart = charts.daily(over(*(Interval(middle, low, high) for low, middle, high in found)))
+    if (reach := chart["layout"]["yaxis"].get("range")) is None:
+        return  # plotly then shows everything
+    low, high = reach
+    held = [0.0, found[-1][0], found[-1][2], *(middle for _, middle, _ in found)]
+    assert low < min(held) and max(held) < high
+    assert high - low < 1.12 * (max(map(max, [*found, [0.0]])) - min(map(min, [*found, [0.0]])))
+
+
+@pytest.mark.parametrize("days", [2, 10, 30])
+def test_growing_certainty_is_cut(days: int) -> None:
+    axis = charts.daily(narrowing(days, 0.5))["layout"]["yaxis"]
+    assert axis["range"][1] < 0.1 + 0.5, "less than the first day alone"
+
+
+def test_intervals_of_about_one_width_are_all_shown() -> None:
+    assert "range" not in charts.daily(over(*[WIDE] * 5))["layout"]["yaxis"]
+    assert "range" not in charts.daily(over(Interval(0.5, 0.0, 1.0), WIDE, WIDE))["layout"]["yaxis"]
+
+
 def test_users_add_up_over_the_days() -> None:
     came = [
         Arrived(variant="a", users=3, day="2026-11-01"),

@@ -196,3 +196,10 @@ def test_what_is_not_written_as_sql(analyst: Browser, more: dict[str, Any]) -> N
 
     reply = api(analyst, "/v1/reports/trend", {"series": [{"event": "buy"}], **more})
     assert as_sql.statement(msgspec.convert(reply, TrendAnswer)) is None
+
+
+def test_any_event_is_called_so(analyst: Browser) -> None:
+    report = {"series": [{"event": "@any", "measure": "users"}, {"event": "@anything"}]}
+    shown = page(analyst, "trend", report).text
+    assert "any event: users" in shown and ">@any:" not in shown
+    assert "@anything" in shown, "that is another name"

@@ -6,6 +6,13 @@ from evensplit import clock
 from evensplit.ui import figures, rendering
 
 
+def test_json_is_broken_between_its_members_and_stays_what_it_was() -> None:
+    text = '{"a":"<b>,","b":[1,2],"c":{"d":null}}'
+    shown = figures.broken(text)
+    assert shown.count("<wbr>") == 3
+    assert shown.replace("<wbr>", "") == figures.data(text)
+
+
 @pytest.mark.parametrize(
     ("value", "short", "exact"),
     [

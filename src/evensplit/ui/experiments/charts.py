@@ -15,6 +15,8 @@ from evensplit.experiments.split import Arrived
 Trace = dict[str, Any]
 
 FEW = 5
+MUCH_WIDER = 1.25  # so many times the range that is needed: then the axis does not hold every interval
+MARGIN = 0.06  # of the range, above and below
 
 
 def daily(found: Daily) -> dict[str, Any]:
@@ -23,24 +25,27 @@ def daily(found: Daily) -> dict[str, Any]:
     days = [line.day for line in found.lines]
     order = list(found.lines[0].users) if found.lines else []  # a variant has one colour on all charts
     traces: list[Trace] = []
+    shown, bands = [0.0], []
     for n, name in enumerate(names):
         place = order.index(name) if name in order else len(order) + n
         lifts = [next((each.lift for each in line.comparisons if each.variant == name), None) for line in found.lines]
         if not any(lifts):
             continue
         traces.append(_line(name, days, [None if lift is None else lift.estimate for lift in lifts], place))
+        shown += [lift.estimate for lift in lifts if lift is not None]
         both = [
             (day, lift.lower, lift.upper)
             for day, lift in zip(days, lifts, strict=True)
             if lift is not None and lift.lower is not None and lift.upper is not None
         ]
+        bands.append(both)
         if len(both) > 1:
             traces.append(_band(both, place))
         elif both:
             traces[-1]["error_y"] = _whiskers(traces[-1]["y"], both[0])
     layout = {
         "xaxis": _days(days),
-        "yaxis": {"tickformat": "+.1%", "rangemode": "normal", "zeroline": True},
+        "yaxis": {"tickformat": "+.1~%", "rangemode": "normal", "zeroline": True, **_readable(shown, bands)},
         "hovermode": "closest",
     }
     return {"data": traces, "layout": layout}
@@ -73,7 +78,8 @@ def reach(metric: MetricOutlook) -> dict[str, Any]:
             days, effects = zip(*points, strict=True)
             traces.append(_line(name, list(days), list(effects), len(traces)))
     layout = {
-        "yaxis": {"tickformat": ".1%", "rangemode": "tozero"},
+        "xaxis": {"title": {"text": "days"}},
+        "yaxis": {"tickformat": ".1~%", "rangemode": "tozero"},
         "hovermode": "x unified",
     }
     return {"data": traces, "layout": layout}
@@ -106,6 +112,17 @@ def _line(name: str, x: Sequence[str | int], y: Sequence[float | None], place: i
 def _days(days: Sequence[str]) -> dict[str, str]:
     """A few days are names: a scale would show hours between them."""
     return {"type": "category"} if len(days) < FEW else {"type": "date"}
+
+
+def _readable(shown: Sequence[float], bands: Sequence[Sequence[tuple[str, float, float]]]) -> dict[str, Any]:
+    """The range of the axis where the first days' intervals, of few users, would flatten all that follows: it holds
+    every point and the intervals of each variant's later half. Empty where everything may be seen."""
+    every = [end for band in bands for _, *both in band for end in both]
+    later = [end for band in bands for _, *both in band[len(band) // 2 :] for end in both]
+    low, high = min([*shown, *later]), max([*shown, *later])
+    if max([*shown, *every]) - min([*shown, *every]) <= MUCH_WIDER * (high - low):
+        return {}
+    return {"range": [low - MARGIN * (high - low), high + MARGIN * (high - low)]}
 
 
 def _whiskers(y: Sequence[float | None], of: tuple[str, float, float]) -> dict[str, Any]:

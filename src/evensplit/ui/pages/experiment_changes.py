@@ -13,6 +13,7 @@ from evensplit.experiments.power import plan
 from evensplit.model.experiment import Action, NewExperiment, read_new, read_patch, settle
 from evensplit.model.faults import Fault, Fields, text_of
 from evensplit.model.metric import read_metrics
+from evensplit.ui.builders import OPERATOR_OPTIONS
 from evensplit.ui.experiments import charts, rows
 from evensplit.ui.pages.experiments import setup_page
 from evensplit.ui.replies import Reply, redirect, segment
@@ -21,7 +22,7 @@ from evensplit.ui.visit import Visit
 
 async def new(visit: Visit) -> Reply:
     """The guided creation, put together by its script."""
-    return visit.page("experiment_new.html")
+    return visit.page("experiment_new.html", operators=OPERATOR_OPTIONS)
 
 
 async def checked(visit: Visit) -> Reply:

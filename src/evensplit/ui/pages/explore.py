@@ -15,7 +15,7 @@ from evensplit.ui.replies import Reply, download, link
 from evensplit.ui.visit import Visit
 
 PERSONS = 50  # a page
-MOST_OFFERED = 1_000  # event types or properties
+MOST_OFFERED = 10_000  # event types or properties
 
 
 async def overview(visit: Visit) -> Reply:
@@ -85,7 +85,7 @@ async def catalogue(visit: Visit) -> Reply:
         {
             "events": [[event.event_type, event.count] for event in events.events[:MOST_OFFERED]],
             "properties": [
-                [use.name, use.types, [value.value for value in use.values]]
+                [use.name, use.types, [[value.value, value.count] for value in use.values]]
                 for use in properties.properties[:MOST_OFFERED]
             ],
         }

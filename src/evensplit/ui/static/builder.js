@@ -1,6 +1,9 @@
 // The builder of a report: controls for the fields of its JSON. What fields there are says `ui/builders.py`.
-import { add, drop, el, input, select } from "./elements.js";
-import { filters, property } from "./filters.js";
+import { valuesOf } from "./catalogue.js";
+import { combobox } from "./combobox.js";
+import { add, drop, el, input, keepFocus, select } from "./elements.js";
+import { eventControls, eventOf, eventValue } from "./event_choice.js";
+import { filters, isComplete, property } from "./filters.js";
 import { range } from "./ranges.js";
 
 const NEEDS_PROPERTY = new Set(["sum", "avg", "min", "max", "median", "p90", "p95", "p99", "distinct"]);
@@ -9,6 +12,10 @@ const MOST_LETTERS = 26;
 
 // `words`: measures, operators, zones. `changed` is called with nothing after every change of `report`.
 export function build(form, builder, report, words, changed) {
+  keepFocus(form, () => fill(form, builder, report, words, changed));
+}
+
+function fill(form, builder, report, words, changed) {
   const more = el("div", { class: "more-fields" });
   const open = form.querySelector("details")?.open ?? false;
   form.replaceChildren();
@@ -41,30 +48,10 @@ function fieldBox(field, report, words, changed, rebuild) {
   if (field.type === "switch") return el("label", { class: "check" }, body, field.title);
   return el("div", { class: "field", role: "group", "aria-label": field.title },
     el("span", { class: "field-title" }, field.title), body,
-    field.hint && field.type !== "text" && field.type !== "texts" ? el("span", { class: "hint" }, field.hint) : null);
+    field.hint && !["text", "texts", "value"].includes(field.type) ? el("span", { class: "hint" }, field.hint) : null);
 }
 
 // --- events ---------------------------------------------------------------
-
-// What stands for an event: a name, or a name with filters. Empty is any event, or what the field says.
-function eventOf(value) {
-  if (value === undefined || value === null) return { name: "", filters: [] };
-  const name = typeof value === "string" ? value : value.event_type;
-  return { name: name === "@any" ? "" : name, filters: typeof value === "string" ? [] : [...(value.filters ?? [])] };
-}
-
-function eventValue({ name, filters: list }) {
-  return list.length ? { event_type: name || "@any", filters: list } : name || "@any";
-}
-
-function eventControls(value, words, onChange, rebuild, options = {}) {
-  const event = eventOf(value);
-  const emit = () => onChange(eventValue(event));
-  const name = input(options.label ?? "Event", event.name, (text) => { event.name = text; emit(); },
-    { list: "event-names", placeholder: options.placeholder ?? "any event" });
-  const tail = filters(event.filters, words, emit, () => { emit(); rebuild(); }, "where");
-  return { name, tail };
-}
 
 function eventPart(head, tail) {
   return el("div", { class: "part" }, el("div", { class: "part-head" }, ...head), tail);
@@ -179,22 +166,22 @@ const CONTROLS = {
   range: (context) => range(context.report, context.changed, context.rebuild),
   filters: ({ field, report, words, changed, rebuild }) => {
     const list = report[field.name] ?? (report[field.name] = []);
-    return filters(list, words, changed, () => { changed(); rebuild(); }, "filter");
+    return filters(list, words.operators, changed, () => { changed(); rebuild(); }, "filter");
   },
   choice: ({ field, report, set, rebuild }) => select(field.title, field.options, report[field.name] ?? field.default, (word) => { set(word); rebuild(); }),
   whole: ({ field, report, set }) => input(field.title, report[field.name] ?? field.default ?? "", (text) => set(text === "" ? null : Number(text)), { type: "number", min: 1 }),
   text: ({ field, report, set }) => input(field.title, report[field.name] ?? field.default ?? "", set, { placeholder: field.hint ?? "" }),
+  value: ({ field, report, set }) => combobox(input(field.title, report[field.name] ?? "", set, { placeholder: field.hint ?? "" }), () => valuesOf(report.by ?? "@event_type")),
   switch: ({ field, report, set }) => el("input", { type: "checkbox", checked: report[field.name] ?? field.default ?? false, onchange: (event) => set(event.target.checked) }),
   property: ({ field, report, set }) => property(field.title, report[field.name] ?? field.default, set),
-  zone: ({ field, report, set }) => input(field.title, report[field.name] ?? "UTC", set, { list: "zone-names" }),
+  zone: ({ field, report, words, set }) => combobox(input(field.title, report[field.name] ?? "UTC", set), () => words.zones),
 };
 
 // The report without what is not finished yet, and why it cannot be asked, if so.
 export function finished(report, kind) {
   const made = structuredClone(report);
-  const fit = (list) => (list ?? []).filter((each) => each.all || each.any || (each.property && each.property !== "" && each.op
-    && (each.op.startsWith("is_") || (each.value !== undefined && each.value !== "" && !(Array.isArray(each.value) && !each.value.length)))));
-  const prune = (event) => (event && typeof event === "object" && event.event_type ? eventValue({ name: event.event_type === "@any" ? "" : event.event_type, filters: fit(event.filters) }) : event);
+  const fit = (list) => (list ?? []).filter(isComplete);
+  const prune = (event) => (event && typeof event === "object" && event.event_type ? eventValue({ ...eventOf(event), filters: fit(event.filters) }) : event);
   made.filters = fit(made.filters);
   if (!made.filters.length) delete made.filters;
   made.breakdown = (made.breakdown ?? []).filter((split) => split.property && split.property.length);

@@ -1,6 +1,8 @@
 // Draws what `charts.py` made, in the colours of the page. Plotly stands beside the page as a script of its own.
 
 const EARLIER = ", before"; // ends the name of a line of the period that is compared with
+const ROW = 20; // pixels of a row of a heatmap
+const LEGENDS = 6; // lines above which those of the period before are not listed one by one
 const LONGEST = 60; // characters of a name on a chart
 const drawn = new Map(); // element -> what was drawn on it, to be drawn again in another theme
 
@@ -8,11 +10,23 @@ function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+const isNarrow = (element) => element.clientWidth < 480;
+
+// A row of a heatmap must be high enough for its text, unless the tile it stands in says how high it is.
+// Paths need their width: where there is none they are moved sideways.
+function stretch(chart, element) {
+  if (element.closest(".tile-card")) return;
+  if (chart.data.some((trace) => trace.type === "sankey")) element.style.minWidth = "44rem";
+  const heat = chart.data.find((trace) => trace.type === "heatmap");
+  if (!heat || isNarrow(element)) return;
+  element.style.minHeight = `${heat.z.length * ROW + 70}px`;
+}
+
 function themed(chart, element) {
   const ink = token("--ink"), soft = token("--ink-soft"), line = token("--line");
   const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, tickfont: { color: soft }, automargin: true, separatethousands: true };
   const colorway = Array.from({ length: 10 }, (_, n) => token(`--series-${n + 1}`));
-  const narrow = element.clientWidth < 480;
+  const narrow = isNarrow(element);
   const size = Math.round(parseFloat(getComputedStyle(document.documentElement).fontSize) * 0.86);
   const named = chart.data.filter((trace) => trace.name).length;
   const layout = {
@@ -26,14 +40,21 @@ function themed(chart, element) {
   };
   layout.xaxis = { ...axis, showgrid: false, nticks: narrow ? 4 : undefined, ...(chart.layout.xaxis || {}) };
   layout.yaxis = { ...axis, rangemode: "tozero", ...(chart.layout.yaxis || {}) };
+  for (const each of [layout.xaxis, layout.yaxis]) {
+    if (each.title) each.title = { standoff: 6, ...each.title, font: { size, color: soft } };
+  }
+  if (chart.data.some((trace) => trace.type === "sankey")) layout.margin.l = 4;
   if (chart.data.some((trace) => trace.type === "heatmap")) layout.yaxis.showgrid = false;
   // A single instant would be an axis of milliseconds.
   if (!layout.xaxis.type && chart.data.every((trace) => trace.type === "scatter" && trace.x?.length === 1)) layout.xaxis.type = "category";
   layout.shapes = (chart.layout.shapes || []).map((shape) => ({ ...shape, layer: "below", line: { color: token("--line-strong"), width: 1.5, dash: "dash", ...shape.line } }));
   const mains = chart.data.filter((trace) => !isEarlier(trace));
+  const earlier = chart.data.filter(isEarlier);
   const data = chart.data.map((trace) => {
     const place = trace.meta?.like ?? (isEarlier(trace) ? mains.findIndex((main) => `${main.name}${EARLIER}` === trace.name) : mains.indexOf(trace));
-    return restyled(trace, { ink, line, colorway, narrow, own: colorway[Math.max(place, 0) % colorway.length] });
+    const made = restyled(trace, { ink, line, colorway, narrow, own: colorway[Math.max(place, 0) % colorway.length] });
+    if (named > LEGENDS && isEarlier(trace) && trace !== earlier[0]) made.showlegend = false;
+    return made;
   });
   return { data, layout };
 }
@@ -54,6 +75,20 @@ function highest(rows) {
   return Math.max(0.01, ...rows.flatMap((row) => row.slice(1)).filter((value) => value !== null));
 }
 
+// Names stand to the right of what they name, but for the last ones, which would run into those before. So there is
+// one step more that cannot be seen.
+function roomAfter(sankey) {
+  const { source, target, value } = sankey.link, nodes = sankey.node.label.length;
+  const deep = Array(nodes).fill(0);
+  for (let round = 0; round < nodes; round += 1) source.forEach((from, n) => { deep[target[n]] = Math.max(deep[target[n]], Math.min(deep[from] + 1, nodes)); });
+  const ends = [...deep.keys()].filter((node) => deep[node] === Math.max(...deep) && target.includes(node));
+  if (!ends.length) return;
+  const nothing = Math.max(...value) * 1e-6, unseen = "rgba(0, 0, 0, 0)";
+  sankey.node = { ...sankey.node, label: [...sankey.node.label, ""], color: [...sankey.node.color, unseen] };
+  sankey.link = { ...sankey.link, source: [...source, ...ends], target: [...target, ...ends.map(() => nodes)], value: [...value, ...ends.map(() => nothing)],
+    color: [...source.map(() => sankey.link.color), ...ends.map(() => unseen)] };
+}
+
 function restyled(trace, { ink, line, colorway, narrow, own }) {
   const made = { ...trace };
   if (made.name) made.name = plain(made.name);
@@ -69,6 +104,7 @@ function restyled(trace, { ink, line, colorway, narrow, own }) {
   if (made.type === "sankey") {
     made.node = { ...made.node, label: made.node.label.map(plain), align: "left", color: made.node.label.map((_, n) => colorway[n % colorway.length]), line: { width: 0 } };
     made.link = { ...made.link, color: line };
+    roomAfter(made);
     made.textfont = { color: ink };
   }
   if (made.type === "scatter") {
@@ -82,6 +118,7 @@ function restyled(trace, { ink, line, colorway, narrow, own }) {
 }
 
 export function draw(element, chart) {
+  stretch(chart, element);
   const { data, layout } = themed(chart, element);
   drawn.set(element, chart);
   return window.Plotly.react(element, data, layout, { displayModeBar: false, responsive: true, showTips: false });

@@ -39,3 +39,11 @@ export function drop(label, onClick) {
 export function add(label, onClick) {
   return el("button", { type: "button", class: "add", onclick: onClick }, `+ ${label}`);
 }
+
+// Makes the controls of `root` anew and puts the focus where it was: on the control at the same place.
+export function keepFocus(root, rebuild) {
+  const controls = () => [...root.querySelectorAll("input, select, textarea, button, summary")];
+  const at = controls().indexOf(document.activeElement);
+  rebuild();
+  if (at >= 0) controls()[at]?.focus({ preventScroll: true });
+}

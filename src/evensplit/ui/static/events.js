@@ -1,7 +1,9 @@
 // Events as they come in above the stored ones; one event in a dialog beside the list.
+import { events } from "./catalogue.js";
+import { combobox } from "./combobox.js";
 import { el } from "./elements.js";
 import { relativeTimes } from "./figures.js";
-import { offerEventTypes, openEvents } from "./live.js";
+import { openEvents } from "./live.js";
 
 const MOST = 200; // rows that are kept
 const card = document.querySelector("[data-stream]");
@@ -19,9 +21,14 @@ function row(event) {
     el("td", {}, at),
     el("th", { scope: "row" }, el("a", { href: `/events/one/${event.id}` }, el("bdi", {}, event.event_type))),
     el("td", {}, user),
-    el("td", { class: "json" }, el("code", {}, el("bdi", {}, event.properties))));
+    el("td", { class: "json" }, el("code", {}, el("bdi", {}, ...breakable(event.properties)))));
   made.querySelector("th a").dataset.event = event.id;
   return made;
+}
+
+// JSON that is broken between its members rather than inside of words.
+function breakable(text) {
+  return text.split(/(?<=,)(?=")/).flatMap((part, n) => (n ? [el("wbr"), part] : [part]));
 }
 
 function show(events) {
@@ -63,4 +70,4 @@ pause.addEventListener("click", () => {
   }
 });
 
-offerEventTypes(document.querySelector("[list='event-types']"), document.getElementById("event-types"));
+combobox(document.querySelector("input[name=event_type]"), events);

@@ -1,10 +1,12 @@
 // A new experiment, step by step. What was typed is kept for as long as the tab is open; what is wrong says the server.
+import { load } from "./catalogue.js";
 import { drawAll } from "./chart.js";
-import { add, drop, el, input, select } from "./elements.js";
-import { field, fresh, metricOf, metricPart, numberOf } from "./experiment_metrics.js";
+import { add, drop, el, input, keepFocus, select } from "./elements.js";
+import { eventInput } from "./event_choice.js";
+import { conditionFaults, eventsOf, field, fresh, metricOf, metricPart, numberOf } from "./experiment_metrics.js";
 import { formToken, fragment, say } from "./shell.js";
 
-const KEPT = "evensplit-new-experiment";
+const KEPT = "evensplit-new-experiment-2"; // its number changes with the shape of what is kept
 const STEPS = [
   { id: "hypothesis", title: "Hypothesis", owns: /^(name|description)\b/, draw: hypothesis },
   { id: "variants", title: "Variants", owns: /^(variants|control)\b/, draw: variants },
@@ -14,6 +16,7 @@ const STEPS = [
 ];
 const METHODS = [["sequential", "sequential: may be looked at any time"], ["fixed", "fixed: read once, at the end"], ["bayesian", "bayesian: chances instead of p values"]];
 
+const operators = JSON.parse(document.getElementById("operators").textContent);
 const guide = document.getElementById("guide"), tabs = document.getElementById("steps");
 let state = kept() ?? blank();
 let faults = [];
@@ -74,7 +77,7 @@ guide.addEventListener("submit", async (event) => {
   const step = here();
   if (step.id === "review") return;
   faults = (await asked("/new-experiment/check", "experiment", body(false))).faults ?? [];
-  payloadFaults();
+  localFaults();
   if (faults.some((fault) => step.owns.test(fault.field))) show();
   else location.hash = `#${STEPS[STEPS.indexOf(step) + 1].id}`;
 });
@@ -109,7 +112,7 @@ function variants() {
 }
 
 function metrics() {
-  return [el("h2", {}, "What decides?"), el("div", { class: "stack", "data-path": "metrics" }, ...state.metrics.map((_, n) => metricPart(state, n, changed, show))),
+  return [el("h2", {}, "What decides?"), el("div", { class: "stack", "data-path": "metrics" }, ...state.metrics.map((_, n) => metricPart(state, n, { operators, changed, rebuild: () => keepFocus(guide, show) }))),
     add("metric", () => { state.metrics.push(fresh()); changed(); show(); }),
     el("p", { class: "hint" }, "One metric that decides is best: each further one makes all of them wait longer.")];
 }
@@ -120,7 +123,7 @@ function power() {
   const ask = el("button", { type: "button", id: "ask-power", onclick: () => measure(out, ask) }, "Work it out");
   return [el("h2", {}, "How long will it take?"), el("p", { class: "hint" }, "Worked out from what your users did before, as if the experiment had run then."),
     el("div", { class: "columns" },
-      field("Users come in by", "event", text(aim, "event", { list: "event-names", placeholder: "any event" }), "the event at which a program asks for the variant"),
+      field("Users come in by", "event", eventInput(null, aim.event, (name) => { aim.event = name; changed(); }, { placeholder: "any event" }), "the event at which a program asks for the variant"),
       field("Lift to be found", "minimum_effect", text(aim, "minimum_effect", { inputMode: "decimal" }), "0.05 is five in a hundred"),
       field("Chance to find it", "power", text(aim, "power", { inputMode: "decimal" })),
       field("Days of the past", "days", text(aim, "days", { inputMode: "numeric" })),
@@ -158,7 +161,7 @@ function review() {
   const total = state.variants.reduce((sum, variant) => sum + (Number(variant.weight) || 0), 0);
   const facts = [["Name", state.name || "–"], ["Hypothesis", state.description || "–"],
     ["Variants", state.variants.map((variant, n) => `${variant.name} ${total ? Math.round((1000 * (Number(variant.weight) || 0)) / total) / 10 : 0}%${n === state.control ? " (control)" : ""}`).join(", ")],
-    ["Metrics", state.metrics.map((metric) => `${metric.name || "?"} (${metric.role} ${metric.kind})`).join(", ") || "none"]];
+    ["Metrics", state.metrics.map((metric) => `${metric.name || "?"} (${metric.role} ${metric.kind}${eventsOf(metric)})`).join(", ") || "none"]];
   const create = (start, title, look) => el("button", { type: "button", class: look, onclick: (event) => make(start, event.target) }, title);
   return [el("h2", {}, "Is this what you mean?"), el("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
     field("Read as", "method", select(null, METHODS, state.method, (word) => { state.method = word; changed(); })),
@@ -167,7 +170,7 @@ function review() {
 }
 
 async function make(start, button) {
-  if (payloadFaults()) { location.hash = "#variants"; return; }
+  if (localFaults()) { location.hash = `#${STEPS.find((step) => step.owns.test(faults.at(-1).field)).id}`; return; }
   button.disabled = true;
   const found = await asked("/experiments", "experiment", body(start));
   button.disabled = false;
@@ -184,13 +187,13 @@ async function make(start, button) {
 
 // --- as the server reads it -------------------------------------------------
 
-// Payloads that are not JSON cannot be sent as such; they are faults here.
-function payloadFaults() {
-  const found = [];
+// Payloads that are not JSON cannot be sent as such, conditions that are half filled in mean nothing: faults already here.
+function localFaults() {
+  const found = conditionFaults(state.metrics);
   state.variants.forEach((variant, n) => {
     try { if (variant.payload.trim()) JSON.parse(variant.payload); } catch (error) { found.push({ field: `variants[${n}].payload`, message: `is not JSON: ${error.message}` }); }
   });
-  faults = [...faults.filter((fault) => !/payload$/.test(fault.field)), ...found];
+  faults = [...faults.filter((fault) => !/payload$|filters$/.test(fault.field)), ...found];
   return found.length > 0;
 }
 
@@ -224,14 +227,6 @@ async function asked(path, name, value) {
   return { faults: [{ field: "", message: page.content.textContent.trim() }] };
 }
 
-async function offer() {
-  const { good, text: answer } = await fragment("/explore/catalogue");
-  if (!good) return;
-  const { events, properties } = JSON.parse(answer);
-  document.getElementById("event-names").append(...events.map(([name]) => new Option("", name)));
-  document.getElementById("property-names").append(...properties.map(([name]) => new Option("", name)));
-}
-
 document.getElementById("afresh").addEventListener("click", () => {
   state = blank();
   faults = [];
@@ -242,4 +237,4 @@ document.getElementById("afresh").addEventListener("click", () => {
 });
 addEventListener("hashchange", show);
 show();
-offer();
+load();

@@ -1,5 +1,7 @@
 // The list of experiments fetches what each amounts to; a page of results offers properties and draws more on demand.
+import { sentProperties } from "./catalogue.js";
 import { drawAll } from "./chart.js";
+import { combobox } from "./combobox.js";
 import { fragment } from "./shell.js";
 
 const CELLS = [".standing-users", ".standing-word", ".standing-attention"];
@@ -29,12 +31,8 @@ async function worker() {
 
 for (let n = 0; n < 2; n += 1) worker(); // they share one engine
 
-// Names of properties, when somebody wants to choose one.
-document.querySelector("[list=property-names]")?.addEventListener("focus", async (event) => {
-  const { good, text } = await fragment("/explore/catalogue");
-  if (!good) return;
-  for (const [name] of JSON.parse(text).properties) event.target.list.append(new Option("", name));
-}, { once: true });
+const dimension = document.querySelector("input[name=dimension]");
+if (dimension) combobox(dimension, sentProperties);
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-more]");

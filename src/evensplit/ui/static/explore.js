@@ -1,5 +1,6 @@
 // The page of a report: the builder on one side, the answer on the other, the question in the address bar.
 import { build, finished } from "./builder.js";
+import { load } from "./catalogue.js";
 import { drawAll, forget, png } from "./chart.js";
 import { el } from "./elements.js";
 import { cellOf } from "./points.js";
@@ -13,9 +14,7 @@ const answer = $("answer"), progress = $("progress"), form = $("builder");
 let report = state.report;
 let look = state.chart;
 let asking = null; // the question that is on its way
-const values = new Map(); // property -> id of its list of values
-
-const words = { measures: state.measures, operators: state.operators, valuesOf: (name) => (typeof name === "string" ? values.get(name) : undefined) };
+const words = { measures: state.measures, operators: state.operators, zones: state.zones.map((name) => [name]) };
 
 function address(asked) {
   const query = new URLSearchParams({ q: JSON.stringify(asked) });
@@ -77,31 +76,6 @@ function renderCharts() {
   }, title)));
 }
 
-// --- what is offered ----------------------------------------------------------
-
-function datalist(id, options) {
-  const list = $(id) ?? document.body.appendChild(el("datalist", { id }));
-  list.replaceChildren(...options.map(([value, label]) => el("option", { value, label: label || undefined })));
-}
-
-async function offer() {
-  datalist("zone-names", state.zones.map((name) => [name]));
-  const { good, text } = await fragment("/explore/catalogue");
-  if (!good) return;
-  const { events, properties } = JSON.parse(text);
-  datalist("event-names", [["@any", "any event"], ...events.map(([name, count]) => [name, count.toLocaleString("en-US")])]);
-  datalist("property-names", [...properties.map(([name, types]) => [name, Object.keys(types).join(", ")]),
-    ["@event_type", "the event's name"], ["@user_id", "who"], ["@session_id", "session"], ["@created_at", "when"]]);
-  properties.forEach(([name, , known], n) => {
-    values.set(name, `values-${n}`);
-    datalist(`values-${n}`, known.map((value) => [value]));
-  });
-  for (const box of form.querySelectorAll(".filter")) {
-    const name = box.querySelector("input").value;
-    if (values.has(name)) box.querySelector(".filter-value")?.setAttribute("list", values.get(name));
-  }
-}
-
 // --- people behind a number -----------------------------------------------------
 
 async function people(at, cursor = "") {
@@ -125,6 +99,8 @@ answer.addEventListener("click", (event) => {
   const number = event.target.closest("[data-at]");
   if (number) people(number.dataset.at);
 });
+
+form.addEventListener("submit", (event) => event.preventDefault()); // the enter key only says that a field is done
 
 // --- buttons ----------------------------------------------------------------------
 
@@ -176,4 +152,4 @@ title(state.saved);
 render();
 const first = finished(report, kind);
 ask(first.report, first.missing);
-offer();
+load();

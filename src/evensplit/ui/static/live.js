@@ -1,5 +1,4 @@
-// What pages with events share: the line on which they come, names to offer, one event in a dialog.
-import { el } from "./elements.js";
+// What pages with events share: the line on which they come, and one event in a dialog.
 import { relativeTimes } from "./figures.js";
 import { fragment } from "./shell.js";
 
@@ -13,14 +12,6 @@ export function openEvents(path, dot, on) {
   line.addEventListener("skipped", (message) => on.skipped?.(JSON.parse(message.data).count));
   addEventListener("pagehide", () => line.close());
   return line;
-}
-
-// The names of event types, fetched when they are first wanted.
-export function offerEventTypes(field, list) {
-  field.addEventListener("focus", async () => {
-    const { good, text } = await fragment("/explore/catalogue");
-    if (good) list.replaceChildren(...JSON.parse(text).events.map(([name]) => el("option", { value: name })));
-  }, { once: true });
 }
 
 document.addEventListener("click", async (event) => {
