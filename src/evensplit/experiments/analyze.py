@@ -184,7 +184,7 @@ async def _cautions(
         *_, last = await measure.ends(store, asked.scope)
         found += cautions.unfinished(metrics, await unfinished(store, asked.scope, last, lengths))
     for result in shown:
-        found += cautions.of_limits(result, asked.experiment.control)
+        found += cautions.of_limits(result, asked.experiment.control, asked.reading.method)
         found += cautions.of_checks(result, asked.question.alpha)
     return found
 

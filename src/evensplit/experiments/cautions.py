@@ -18,8 +18,11 @@ from evensplit.experiments.results import (
 )
 from evensplit.experiments.weigh import Reading
 from evensplit.model.experiment import Experiment
-from evensplit.model.metric import Metric, Retention
-from evensplit.stats.limits import limit
+from evensplit.model.metric import Method, Metric, Retention
+from evensplit.stats.bayesian import is_of_betas
+from evensplit.stats.contrast import Contrast, contrast
+from evensplit.stats.limits import Limit, few_degrees, limits
+from evensplit.stats.samples import Sample
 from evensplit.stats.trust import surprising
 
 HOUR = 3_600_000  # milliseconds
@@ -59,7 +62,7 @@ def unfinished(metrics: Sequence[Metric], counts: Mapping[int, int]) -> Iterator
             yield Warned("windows_open", count, message, {"metric": metric.name, "users": count})
 
 
-def of_limits(result: MetricResult, control: str) -> Iterator[Warned]:
+def of_limits(result: MetricResult, control: str, method: Method) -> Iterator[Warned]:
     """Comparisons whose error rate may not be the promised one."""
     samples = result.samples if isinstance(result.samples, Mapping) else {}
     theirs = samples.get(control)
@@ -67,10 +70,18 @@ def of_limits(result: MetricResult, control: str) -> Iterator[Warned]:
         ours = samples.get(each.variant)
         if ours is None or theirs is None or each.difference is None:
             continue
-        found = limit(ours, theirs)
-        if found is not None:
+        for found in limits_of(ours, theirs, method):
             figures = {"found": found.found, "needed": found.needed}
             yield _about(result, each.variant, found.code, found.message, figures)
+
+
+def limits_of(variant: Sample, control: Sample, method: Method) -> Iterator[Limit]:
+    """All that is lacking for one comparison, weighed by `method`."""
+    yield from limits(variant, control)
+    if method == "bayesian":
+        found = contrast(variant, control)
+        if isinstance(found, Contrast) and not is_of_betas(found):
+            yield from few_degrees(found)
 
 
 def of_checks(result: MetricResult, alpha: float) -> Iterator[Warned]:
