@@ -63,16 +63,23 @@ def unfinished(metrics: Sequence[Metric], counts: Mapping[int, int]) -> Iterator
 
 
 def of_limits(result: MetricResult, control: str, method: Method) -> Iterator[Warned]:
-    """Comparisons whose error rate may not be the promised one."""
+    """Comparisons whose error rate may not be the promised one: each rule once, of the variant that is furthest from
+    what it asks for."""
     samples = result.samples if isinstance(result.samples, Mapping) else {}
     theirs = samples.get(control)
+    lacking: dict[str, list[tuple[str, Limit]]] = {}
     for each in result.comparisons:
         ours = samples.get(each.variant)
         if ours is None or theirs is None or each.difference is None:
             continue
         for found in limits_of(ours, theirs, method):
-            figures = {"found": found.found, "needed": found.needed}
-            yield _about(result, each.variant, found.code, found.message, figures)
+            lacking.setdefault(found.code, []).append((each.variant, found))
+    for code, told in lacking.items():
+        variant, worst = max(told, key=lambda one: one[1].distance)
+        others = f" (and {len(told) - 1} more of its variants)" if len(told) > 1 else ""
+        figures = {"found": worst.found, "needed": worst.needed}
+        warned = _about(result, variant, code, worst.message + others, figures)
+        yield msgspec.structs.replace(warned, count=len(told))
 
 
 def limits_of(variant: Sample, control: Sample, method: Method) -> Iterator[Limit]:

@@ -40,6 +40,11 @@ class Limit(msgspec.Struct, frozen=True):
     needed: float
     message: str
 
+    @property
+    def distance(self) -> float:
+        """How far from it, on a scale of one code."""
+        return abs(self.found - self.needed) / self.needed
+
 
 def limits(variant: Sample, control: Sample) -> Iterator[Limit]:
     """What is lacking for error rates and coverage to be as promised, by any method; nothing where the samples have no

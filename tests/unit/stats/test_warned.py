@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from bench.statistics.once import pairs
-from bench.statistics.populations import POPULATIONS, Population
+from bench.statistics.populations import POPULATIONS
 from evensplit.experiments import cautions
 from evensplit.experiments.results import MetricResult
 from evensplit.experiments.weigh import Pair, Reading, weigh
 from evensplit.model.metric import Method, Recorded
-from evensplit.stats.samples import Sample
+from evensplit.stats.moments import binary
+from evensplit.stats.samples import Sample, values
 
 TABLES = Path(__file__).parents[3] / "bench" / "STATISTICS.md"
 TITLES = {"## Looked at once": 1, "## The same with nine times as many users on one side": 9}
@@ -43,26 +44,28 @@ def marked() -> list[Case]:
 
 def warned(name: str, users: int, ratio: int, method: Method) -> list[set[str]]:
     """The codes in the results of so many experiments with that population."""
-    population, small = OF_NAME[name], users // (ratio + 1)
+    small = users // (ratio + 1)
     dice = np.random.default_rng([8, users, ratio])
-    drawn = pairs(population, dice, DRAWN, (small, users - small), 0.0)
+    drawn = pairs(OF_NAME[name], dice, DRAWN, (small, users - small), 0.0)
     return [
         {each.code for each in cautions.of_limits(result, "a", method)}
-        for result in (results(population, pair, method) for pair in drawn)
+        for result in (results(control, variant, method=method) for variant, control in drawn)
         if result.comparisons[0].difference is not None
     ]
 
 
-def results(population: Population, samples: tuple[Sample, Sample], method: Method) -> MetricResult:
-    metric = Recorded(name="m")
-    weighed = weigh(metric, Pair(("b", "a"), samples, 0.05), Reading(method, 0.05))
+def results(control: Sample, *variants: Sample, method: Method = "fixed") -> MetricResult:
+    """Of variants b, c, ... against the control a."""
+    metric, reading = Recorded(name="m"), Reading(method, 0.05)
+    named = dict(zip("bcdef", variants, strict=False))
+    weighed = [weigh(metric, Pair((name, "a"), (sample, control), 0.05), reading) for name, sample in named.items()]
     return MetricResult(
         metric="m",
         kind="mean",
         role="primary",
         direction="up",
-        comparisons=(weighed,),
-        samples=dict(zip("ba", samples, strict=True)),
+        comparisons=tuple(weighed),
+        samples={"a": control, **named},
     )
 
 
@@ -99,3 +102,14 @@ def test_results_are_silent_where_it_is_kept(case: Case) -> None:
     assert case not in marked()
     found = warned(*case)
     assert len(found) == DRAWN and sum(map(bool, found)) <= 1
+
+
+def test_a_warning_of_many_variants_is_one() -> None:
+    """It names the variant that is furthest from what is needed."""
+    control, fine, few, fewer = (values("proportion", binary(1_000, n)) for n in (100, 90, 20, 9))
+    assert not list(cautions.of_limits(results(control, fine), "a", "fixed"))
+    (warned,) = cautions.of_limits(results(control, fine, few, fewer), "a", "fixed")
+    assert (warned.code, warned.count) == ("too_few_conversions", 2)
+    assert warned.figures["variant"] == "d" and warned.figures["found"] == 9
+    assert warned.message.startswith("m, d: one side has 9 users")
+    assert warned.message.endswith("(and 1 more of its variants)")
