@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.statistics import covariates, once, peeking, planning, splits
+from bench.statistics import covariates, once, peeking, planning, shares, splits
 from bench.statistics.populations import POPULATIONS, SOURCES
 from bench.statistics.rates import table
 
@@ -60,6 +60,12 @@ experiments whose results do not, each held against what is promised and the Mon
 Where a cell is empty, all of them warn.
 
 {table(once.CALM_HEADS, once.calm([*equal, *uneven]))}"""
+    yield f"""## Shares, over every outcome
+
+Exact: no dice are thrown. `successes`: how many the smaller side has on average. How often (%) the fixed test calls out
+where nothing differs, and how often its 95 % intervals hold the truth.
+
+{table(shares.HEADS, list(shares.rows(quick, told)))}"""
     yield f"""## Looked at after every {peeking.EVERY} users
 
 How often (%) the p value is below {peeking.ALPHA} at any look where nothing differs. The last column is what repeated
