@@ -15,7 +15,7 @@ from evensplit.stats.moments import Moments
 from evensplit.stats.samples import Quantiles, Ratios, Sample
 from evensplit.stats.sides import Side, side_of
 
-Code: TypeAlias = Literal["too_few_conversions", "few_make_the_total", "uneven_scatter", "few_users"]
+Code: TypeAlias = Literal["too_few_conversions", "few_make_the_total", "uneven_scatter", "few_beyond", "few_users"]
 
 # Below as many successes the interval of a lift covers less than 94.4 %, and that of the difference where the sides are
 # uneven; whatever the other side has.
@@ -29,6 +29,9 @@ CLEARNESS_OF_RATIOS = 300
 # one side has and the other has not: squares of the relative scatter that differ by this factor.
 UNEVEN = 2.0
 SCATTER = 1.5
+# Users beyond a quantile on the smaller side, times 1 - 2 / k with k times as many on the other: up to 2 : 1 the
+# interval of ranks is rather too wide.
+BEYOND = 60
 DEGREES = 50  # of freedom, below which a normal quantile instead of Student's calls out in 5.6 % instead of 5 %
 
 
@@ -48,18 +51,20 @@ class Limit(msgspec.Struct, frozen=True):
 
 def limits(variant: Sample, control: Sample) -> Iterator[Limit]:
     """What is lacking for error rates and coverage to be as promised, by any method; nothing where the samples have no
-    answer anyhow. Quantiles have a rule of their own, which gives no answer where too few values are beyond."""
-    if isinstance(variant, Quantiles) or isinstance(control, Quantiles):
-        return
+    answer anyhow."""
     sides = [side_of(sample) for sample in (variant, control)]
     known = [side for side in sides if isinstance(side, Side) and side.n > 1]
     if len(known) < 2:
         return
+    sizes = [side.n for side in known]
+    uneven = max(sizes) / min(sizes)
+    if isinstance(variant, Quantiles) or isinstance(control, Quantiles):
+        if isinstance(variant, Quantiles):
+            yield from _beyond(min(sizes) * min(variant.q, 1 - variant.q), uneven)
+        return
     if not isinstance(variant, Ratios) and variant.shape == "proportion":
         yield from _conversions([sample.joint.only(0) for sample in (variant, control)])
         return
-    sizes = [side.n for side in known]
-    uneven = max(sizes) / min(sizes)
     clearness = CLEARNESS_OF_RATIOS if isinstance(variant, Ratios) else CLEARNESS
     yield from _clearness(known, clearness * (2 - 1 / uneven))
     yield from _scatter(known, uneven)
@@ -103,6 +108,18 @@ def _clearness(sides: list[Side], needed: float) -> Iterator[Limit]:
             f"{math.sqrt(least):.3g} standard errors away from 0; below {math.sqrt(needed):.3g} intervals of the lift "
             "are too narrow, and with unequal sides differences are called too often: cap the metric, or wait for "
             "more users",
+        )
+
+
+def _beyond(users: float, uneven: float) -> Iterator[Limit]:
+    needed = BEYOND * (1 - 2 / uneven)
+    if users < needed:
+        yield Limit(
+            "few_beyond",
+            users,
+            needed,
+            f"about {users:.3g} users of the smaller side lie beyond the quantile; below {needed:.3g}, with sides as "
+            "unequal as these, intervals are too narrow and differences are called too often",
         )
 
 

@@ -81,6 +81,16 @@ def test_ratios() -> None:
     assert codes(many, many) == []
 
 
+def test_quantiles_of_unequal_sides() -> None:
+    small, large = Quantiles(0.9, 200, 5.0, 4.0, 6.0), Quantiles(0.9, 1_800, 5.0, 4.5, 5.5)
+    for pair in ((small, large), (large, small)):
+        (limit,) = limits(*pair)
+        assert limit.code == "few_beyond"
+        assert limit.found == pytest.approx(20) and limit.needed == pytest.approx(60 * 7 / 9)
+    assert codes(small, Quantiles(0.9, 400, 5.0, 4.5, 5.5)) == []
+    assert codes(Quantiles(0.5, 200, 5.0, 4.0, 6.0), Quantiles(0.5, 1_800, 5.0, 4.5, 5.5)) == []
+
+
 def test_few_degrees_of_freedom() -> None:
     few, many = [9.0, 10.0, 11.0] * 4, [9.0, 10.0, 11.0] * 9
     (limit,) = few_degrees(seen(few, few))
