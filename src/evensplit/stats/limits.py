@@ -128,8 +128,8 @@ def _scatter(sides: list[Side], uneven: float) -> Iterator[Limit]:
     if uneven < UNEVEN or not all(side.mean for side in sides):
         return
     wide, narrow = sorted((side.n * (side.spread / side.mean / side.mean) for side in sides), reverse=True)
-    if SCATTER * narrow < wide < math.inf:
-        factor = math.sqrt(wide / narrow)
+    factor = math.sqrt(wide / narrow) if narrow else math.inf
+    if math.sqrt(SCATTER) < factor < math.inf:
         yield Limit(
             "uneven_scatter",
             factor,

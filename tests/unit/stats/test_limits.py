@@ -72,6 +72,7 @@ def test_a_tail_on_one_side_only() -> None:
     assert limit.code == "uneven_scatter" and limit.found > limit.needed == pytest.approx(math.sqrt(1.5))
     assert codes(large, mean(tailed.tolist())) == ["uneven_scatter"]
     assert codes(mean(tailed.tolist()), mean(values[:900].tolist())) == []
+    assert codes(mean([4.0] * 300), large) == []  # nothing scatters there, which no tail explains
 
 
 def test_ratios() -> None:
