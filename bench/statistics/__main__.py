@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.statistics import covariates, once, peeking, planning, splits
+from bench.statistics import covariates, once, peeking, planning, shares, splits
 from bench.statistics.populations import POPULATIONS, SOURCES
 from bench.statistics.rates import table
 
@@ -38,18 +38,34 @@ who looks on the way finds it more often.
 Exact: no dice are thrown. The first rows: the split is right, so that each call is a false one.
 
 {table(splits.HEADS, splits.rows(quick, told))}"""
+    equal = list(once.cases(POPULATIONS, 1, quick, told))
     yield f"""## Looked at once
 
 Two sides of half the users each. `fixed`, `sequential`, `bayesian`: how often (%) the p value is below {once.ALPHA}
 (the chance to win beyond {once.ALPHA / 2} from either end) where nothing differs. `covers`: how often (%) the fixed
 method's 95 % interval holds the true difference, 0, and the true lift, {once.LIFT:.0%}, in other experiments that have
-one. `unknown`: experiments that got a reason instead of an answer, which are in no rate. Beliefs about proportions take
+one. `unknown`: experiments that got a reason instead of an answer, which are in no rate. `warned`: how often (%)
+results of the fixed and of the sequential method warn that such rates may not hold. Beliefs about proportions take
 integrals: they are asked for in {once.MOST_BELIEFS} of the trials.
 
-{table(once.HEADS, once.rows(POPULATIONS, 1, quick, told))}"""
+{table(once.HEADS, once.rows(equal))}"""
+    uneven = list(once.cases(POPULATIONS, 9, quick, told))
     yield f"""## The same with nine times as many users on one side
 
-{table(once.HEADS, once.rows(POPULATIONS[: len(SOURCES)], 9, quick, told))}"""
+{table(once.HEADS, once.rows(uneven))}"""
+    yield f"""## Where results carry no warning
+
+All rows of the two tables above that have a rate in bold: how often (%) results warn, and the rates of those
+experiments whose results do not, each held against what is promised and the Monte Carlo error of their own number.
+Where a cell is empty, all of them warn.
+
+{table(once.CALM_HEADS, once.calm([*equal, *uneven]))}"""
+    yield f"""## Shares, over every outcome
+
+Exact: no dice are thrown. `successes`: how many the smaller side has on average. How often (%) the fixed test calls out
+where nothing differs, and how often its 95 % intervals hold the truth.
+
+{table(shares.HEADS, list(shares.rows(quick, told)))}"""
     yield f"""## Looked at after every {peeking.EVERY} users
 
 How often (%) the p value is below {peeking.ALPHA} at any look where nothing differs. The last column is what repeated

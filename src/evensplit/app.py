@@ -22,6 +22,7 @@ from evensplit.api.renderings import Rendering
 from evensplit.errors import StartError
 from evensplit.experiments.assignments import Assigner
 from evensplit.experiments.look import Looker
+from evensplit.experiments.trials import Simulator
 from evensplit.query.run.cache import Answers
 from evensplit.settings import Settings
 from evensplit.storage.catalog import Catalog
@@ -55,6 +56,7 @@ class Services:
         self.assigner = Assigner(self.catalog, store)
         self.answers = Answers(self.catalog.generations)
         self.looker = Looker(self.catalog, store)
+        self.simulator = Simulator(self.catalog, store)
         self.keys = Keys()
         self.doors = Doors(self.catalog)
         self.live = Live(store.events)

@@ -1,5 +1,6 @@
 """An experiment's results over HTTP: held against the tables, by part and day, and had again later digit for digit."""
 
+import json
 from collections import defaultdict
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.system import record
 from tests.system.client import Client
-from tests.system.server import Server
+from tests.system.server import SECRET_KEY, Server, run_command
 
 USERS = 360
 COUNTRIES = ["de", "fr", None]
@@ -148,3 +149,19 @@ def test_days(api: Client, experiment: str) -> None:
 )
 def test_what_cannot_be_asked(api: Client, experiment: str, path: str, status: int, code: str) -> None:
     assert api.get(f"/v1/experiments/button{path}").error(status) == code
+
+
+def test_splits_at_random_on_a_running_server(served: Server, api: Client, experiment: str) -> None:
+    """The command says what the route says, which says the same for the same seed."""
+    asked = {"experiment": experiment, "runs": 60, "methods": ["fixed"], "seed": 3}
+    found = api.post("/v1/simulate", asked).good()
+    assert found == api.post("/v1/simulate", asked).good() and found["share"] == 0.5
+    assert [(each["metric"], each["runs"]) for each in found["outcomes"]] == [("bought", 60), ("spent", 60)]
+    assert all(each["users"] >= USERS for each in found["outcomes"])
+    where = ["--url", f"http://127.0.0.1:{served.port}", "--key", SECRET_KEY]
+    words = ["simulate", *where, "--experiment", experiment, "--runs", "60", "--method", "fixed", "--seed", "3"]
+    done = run_command(*words, "--json")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == found["outcomes"], done.stderr
+    bought = '{"name": "bought", "kind": "proportion", "event": "buy"}'
+    done = run_command("simulate", *where, "--metric", bought, "--runs", "10001")
+    assert "must be a whole number from 1 to 10,000, is 10001" in done.stderr

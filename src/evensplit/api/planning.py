@@ -13,6 +13,7 @@ from evensplit.experiments.intent import read_aim, read_intent
 from evensplit.experiments.power import PowerReply, plan, remaining
 from evensplit.model.metric import Metric
 from evensplit.model.report import EventChoice, Filter
+from evensplit.web.requests import parameters
 
 TAGS = ["Experiments"]
 
@@ -65,7 +66,7 @@ async def remaining_power(
     max_days: FromQuery[int | None] = None,
 ) -> PowerReply:
     services = request.app.state.services
-    aim = read_aim(dict(request.query_params))
+    aim = read_aim(parameters(request))
     return await remaining(services.store, services.catalog.experiment(name), aim)
 
 

@@ -12,6 +12,7 @@ from evensplit.experiments.results import Daily, Results
 from evensplit.model.instant import rfc3339
 from evensplit.storage.catalog import Catalog
 from evensplit.storage.catalog.peeks import Logged
+from evensplit.web.requests import parameters
 
 TAGS = ["Experiments"]
 
@@ -45,7 +46,7 @@ class LookList(msgspec.Struct, frozen=True):
     "`alternative` is `two-sided`, `greater` or `less`; `horizon`: the users at which a sequential interval is "
     "tightest. `correction` is `none`, `holm` or `bh`, over the primary metrics. `dimension`: a property or a trait "
     "(`user.plan`); the results of each of its values stand beside those of everybody. `checks=all` adds the checks "
-    "that take another pass over the events: differences before the experiment, outliers, novelty. `as_of`: the same "
+    "that read more of the events: differences before the experiment, outliers, novelty. `as_of`: the same "
     "as at an earlier answer.",
 )
 async def results(
@@ -56,7 +57,7 @@ async def results(
     dimension: FromQuery[str | None] = None,
     as_of: FromQuery[str | None] = None,
 ) -> Results:
-    return await _looker(request).results(name, read_question(dict(request.query_params)))
+    return await _looker(request).results(name, read_question(parameters(request)))
 
 
 @get(
@@ -75,7 +76,7 @@ async def daily_results(
     timezone: FromQuery[str | None] = None,
     as_of: FromQuery[str | None] = None,
 ) -> Daily:
-    return await _looker(request).over_time(name, read_question(dict(request.query_params), DAILY))
+    return await _looker(request).over_time(name, read_question(parameters(request), DAILY))
 
 
 @get("/v1/experiments/{name:str}/looks", tags=TAGS, summary="When its results were read, the newest first")

@@ -108,7 +108,7 @@ def _shares(variants: list[VariantReply]) -> str:
 @click.option("--alpha", metavar="NUMBER", help="The error rate (default 0.05, two-sided).")
 @click.option("--correction", type=click.Choice(["none", "holm", "bh"]), help="For many comparisons (default none).")
 @click.option("--dimension", metavar="NAME", help="By the values of a property, or of a trait (user.plan), as well.")
-@click.option("--checks", type=click.Choice(["none", "all"]), help="All checks, with another pass over the events.")
+@click.option("--checks", type=click.Choice(["none", "all"]), help="All checks, which read more of the events.")
 @click.option("--as-of", metavar="TEXT", help="The state of the data that an earlier reply named.")
 @click.option("--json", "as_json", is_flag=True, help="The server's reply as it is.")
 @where_options

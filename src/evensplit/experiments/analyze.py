@@ -55,13 +55,14 @@ async def analyze(store: EventStore, experiment: Experiment, history: Sequence[W
     people = await population(store, experiment, asked.weights, asked.scope)
     metrics = _wanted(asked, corrected=question.correction != "none")
     await check(store, metrics)
-    evidence = await _evidence(store, asked, metrics)
+    users = sum(people.users.values())
+    near = checks.neighbours(metrics, users) if question.checks else []
+    evidence, beside = await _evidence(store, asked, metrics, near)
     measured = [each for each, _ in evidence]
     # Beliefs about many proportions take tenths of a second, in which others are answered.
     found, family = await asyncio.to_thread(answers, experiment, measured, asked.reading, question.correction)
     found = [_with_evidence(asked, result, *each) for result, each in zip(found, evidence, strict=True)]
-    users = sum(people.users.values())
-    found = await _checked(store, asked, users, [each for each, _ in evidence], found)
+    found = _checked(asked, near, beside, measured, found)
     found = [judged(result, question.alpha, people.srm.is_suspect) for result in found]
     shown = [result for result in found if question.metric in (None, result.metric)]
     warned = (*people.warnings, *await _cautions(store, asked, [each.metric for each, _ in evidence], shown))
@@ -146,25 +147,29 @@ def _wanted(asked: _Asked, corrected: bool) -> Sequence[Metric]:
 
 
 async def _evidence(
-    store: EventStore, asked: _Asked, metrics: Sequence[Metric]
-) -> list[tuple[Evidence, Sequence[float | None]]]:
-    """Each with the values at which its numbers were capped."""
+    store: EventStore, asked: _Asked, metrics: Sequence[Metric], near: Sequence[checks.Neighbour]
+) -> tuple[list[tuple[Evidence, Sequence[float | None]]], dict[int, Measured]]:
+    """Each with the values at which its numbers were capped; and the neighbours, by their place. In one pass."""
     plans = [measure.measurement(metric, asked.census) for metric in metrics]
     wanted = {number: plan for number, plan in enumerate(plans) if isinstance(plan, Measurement)}
+    wanted |= {len(plans) + place: plan for place, plan in checks.plans(near, asked.census).items()}
     measured = dict.fromkeys(range(len(plans)), Measured({}))
     measured |= await measure.measure(store, asked.scope, wanted)
-    return [
+    evidence: list[tuple[Evidence, Sequence[float | None]]] = [
         (Evidence(metric, plan, measured[number].samples.get(None, {})), measured[number].caps)
         for number, (metric, plan) in enumerate(zip(metrics, plans, strict=True))
     ]
+    return evidence, {number - len(plans): each for number, each in measured.items() if number >= len(plans)}
 
 
-async def _checked(
-    store: EventStore, asked: _Asked, users: int, evidence: Sequence[Evidence], found: Sequence[MetricResult]
+def _checked(
+    asked: _Asked,
+    near: Sequence[checks.Neighbour],
+    measured: Mapping[int, Measured],
+    evidence: Sequence[Evidence],
+    found: Sequence[MetricResult],
 ) -> list[MetricResult]:
-    """With the checks that the samples allow, or with all of them after another pass."""
-    near = checks.neighbours([each.metric for each in evidence], users) if asked.question.checks else []
-    measured = await measure.measure(store, asked.scope, checks.plans(near, asked.census))
+    """With the checks that the samples allow, and those of the neighbours."""
     checked = []
     for number, (each, result) in enumerate(zip(evidence, found, strict=True)):
         gathered = checks.gathered(number, each.metric, each.samples, near, measured)
@@ -184,7 +189,7 @@ async def _cautions(
         *_, last = await measure.ends(store, asked.scope)
         found += cautions.unfinished(metrics, await unfinished(store, asked.scope, last, lengths))
     for result in shown:
-        found += cautions.of_limits(result, asked.experiment.control)
+        found += cautions.of_limits(result, asked.experiment.control, asked.reading.method)
         found += cautions.of_checks(result, asked.question.alpha)
     return found
 

@@ -18,8 +18,11 @@ from evensplit.experiments.results import (
 )
 from evensplit.experiments.weigh import Reading
 from evensplit.model.experiment import Experiment
-from evensplit.model.metric import Metric, Retention
-from evensplit.stats.limits import limit
+from evensplit.model.metric import Method, Metric, Retention
+from evensplit.stats.bayesian import is_of_betas
+from evensplit.stats.contrast import Contrast, contrast
+from evensplit.stats.limits import Limit, few_degrees, limits
+from evensplit.stats.samples import Sample
 from evensplit.stats.trust import surprising
 
 HOUR = 3_600_000  # milliseconds
@@ -59,18 +62,33 @@ def unfinished(metrics: Sequence[Metric], counts: Mapping[int, int]) -> Iterator
             yield Warned("windows_open", count, message, {"metric": metric.name, "users": count})
 
 
-def of_limits(result: MetricResult, control: str) -> Iterator[Warned]:
-    """Comparisons whose error rate may not be the promised one."""
+def of_limits(result: MetricResult, control: str, method: Method) -> Iterator[Warned]:
+    """Comparisons whose error rate may not be the promised one: each rule once, of the variant that is furthest from
+    what it asks for."""
     samples = result.samples if isinstance(result.samples, Mapping) else {}
     theirs = samples.get(control)
+    lacking: dict[str, list[tuple[str, Limit]]] = {}
     for each in result.comparisons:
         ours = samples.get(each.variant)
         if ours is None or theirs is None or each.difference is None:
             continue
-        found = limit(ours, theirs)
-        if found is not None:
-            figures = {"found": found.found, "needed": found.needed}
-            yield _about(result, each.variant, found.code, found.message, figures)
+        for found in limits_of(ours, theirs, method):
+            lacking.setdefault(found.code, []).append((each.variant, found))
+    for code, told in lacking.items():
+        variant, worst = max(told, key=lambda one: one[1].distance)
+        others = f" (and {len(told) - 1} more of its variants)" if len(told) > 1 else ""
+        figures = {"found": worst.found, "needed": worst.needed}
+        warned = _about(result, variant, code, worst.message + others, figures)
+        yield msgspec.structs.replace(warned, count=len(told))
+
+
+def limits_of(variant: Sample, control: Sample, method: Method) -> Iterator[Limit]:
+    """All that is lacking for one comparison, weighed by `method`."""
+    yield from limits(variant, control)
+    if method == "bayesian":
+        found = contrast(variant, control)
+        if isinstance(found, Contrast) and not is_of_betas(found):
+            yield from few_degrees(found)
 
 
 def of_checks(result: MetricResult, alpha: float) -> Iterator[Warned]:

@@ -1,4 +1,4 @@
-"""Checks of a metric that need more numbers than the metric itself: its neighbours, measured in one more pass.
+"""Checks of a metric that need more numbers than the metric itself: its neighbours, measured in the same pass.
 
 The same metric with values capped (does the effect hang on a few of them?), with what the users did before (were the
 groups alike?), and day by day after the assignment (does the effect fade?). Here: which neighbours, and what their

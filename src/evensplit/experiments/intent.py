@@ -57,16 +57,16 @@ def read_intent(body: bytes) -> Intent:
         metrics=metrics,
         event=read_event(fields),
         weights=_read_weights(fields),
-        days=_whole(fields, "days", 28, MOST_DAYS),
+        days=read_whole(fields, "days", 28, MOST_DAYS),
         method=_read_method(fields),
         aim=Aim(
-            minimum_effect=_number(fields, "minimum_effect", 0.05, 1000.0),
-            power=_number(fields, "power", 0.8, 1.0),
-            alpha=_number(fields, "alpha", 0.05, 1.0),
+            minimum_effect=read_number(fields, "minimum_effect", 0.05, 1000.0),
+            power=read_number(fields, "power", 0.8, 1.0),
+            alpha=read_number(fields, "alpha", 0.05, 1.0),
             two_sided=_read_two_sided(fields),
-            horizon=_whole(fields, "horizon", HORIZON, MOST_HORIZON),
+            horizon=read_whole(fields, "horizon", HORIZON, MOST_HORIZON),
             correct=fields.choice("correction", ("none", "holm", "bh"), "none") != "none",
-            max_days=_whole(fields, "max_days", 90, LONGEST),
+            max_days=read_whole(fields, "max_days", 90, LONGEST),
         ),
     )
     fields.end()
@@ -145,7 +145,8 @@ def _read_two_sided(fields: Fields) -> bool:
     return word == "two-sided"
 
 
-def _number(fields: Fields, name: str, default: float, below: float) -> float:
+def read_number(fields: Fields, name: str, default: float, below: float) -> float:
+    """The field as a number between 0 and `below`, without both."""
     number = fields.take(name, float, default)
     if not 0 < number < below:
         fields.fault(name, f"must be above 0 and below {below:g}, is {number:g}")
@@ -153,10 +154,11 @@ def _number(fields: Fields, name: str, default: float, below: float) -> float:
     return number
 
 
-def _whole(fields: Fields, name: str, default: int, most: int) -> int:
+def read_whole(fields: Fields, name: str, default: int, most: int, least: int = 1) -> int:
+    """The field as a whole number from `least` to `most`."""
     number = fields.take(name, int, default)
-    if not 1 <= number <= most:
-        fields.fault(name, f"must be a whole number from 1 to {most:,}, is {number}")
+    if not least <= number <= most:
+        fields.fault(name, f"must be a whole number from {least} to {most:,}, is {number}")
         return default
     return number
 

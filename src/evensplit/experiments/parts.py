@@ -39,6 +39,8 @@ class Asked(msgspec.Struct, frozen=True):
 
 def dimension_of(name: str) -> Property | Trait:
     """What divides the users. Raises InvalidReport for a name that means nothing, or no property or trait."""
+    if not name:
+        raise InvalidReport("invalid_property", "dimension: a property has a name of at least one character")
     of = source(name, "dimension")
     if isinstance(of, Property | Trait):
         return of

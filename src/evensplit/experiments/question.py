@@ -24,7 +24,7 @@ T = TypeVar("T", bound=str)
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """`metric` None: all of them. `method` None: the experiment's own. `dimension`: a property or a trait by which the
-    users are divided as well. `checks`: those too that need another pass over the events."""
+    users are divided as well. `checks`: those too that read more of the events."""
 
     metric: str | None = None
     method: Method | None = None
@@ -82,7 +82,7 @@ def _alpha(values: Mapping[str, str], faults: list[Fault]) -> float:
 
 
 def _horizon(text: str, faults: list[Fault]) -> int:
-    horizon = int(text) if text.isdecimal() and len(text) < 20 else 0
+    horizon = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
     if not 1 <= horizon <= MOST_HORIZON:
         faults.append(Fault("horizon", f"must be a whole number of users from 1 to {MOST_HORIZON:,}, is {text!r}"))
     return horizon

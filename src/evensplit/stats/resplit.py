@@ -90,7 +90,10 @@ def _sample(kind: Kind, sums: Sequence[float], centre: Sequence[float]) -> Sampl
     pairs = [(i, j) for i in range(width) for j in range(i, width)]
     if n:
         products = [total - apart[i] * apart[j] / n for total, (i, j) in zip(products, pairs, strict=True)]
-    of = Joint(n, tuple(total + n * middle for total, middle in zip(apart, centre, strict=True)), tuple(products))
+    totals = [total + n * middle for total, middle in zip(apart, centre, strict=True)]
+    if kind.form == "values" and kind.shape == "proportion":
+        totals[0] = float(round(totals[0]))  # successes are counted, and what is no whole number is no count
+    of = Joint(n, tuple(totals), tuple(products))
     return Ratios(of) if kind.form == "ratios" else Values(kind.shape, of)
 
 

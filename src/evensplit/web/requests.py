@@ -1,12 +1,18 @@
-"""Reads the body of a request, whole and within a bound, whatever its headers claim. What it means is not for here."""
+"""Reads the body of a request, whole and within a bound, whatever its headers claim, and what its query names. What it
+means is not for here."""
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+from litestar import Request
+
 from evensplit.errors import TooLarge
 from evensplit.ingest.body import MAX_BYTES, decoded
+from evensplit.model.experiment import settle
+from evensplit.model.faults import Fault
 from evensplit.web.responses import Disconnected, Receive
 
 T = TypeVar("T")
@@ -54,6 +60,14 @@ async def _rest(message: Mapping[str, object], receive: Receive, headers: Mappin
 
 def _too_large(most: int) -> TooLarge:
     return TooLarge(f"the body has more than {most} bytes")
+
+
+def parameters(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Those of the query, each of which may be given once: of two answers to one question neither is the right one."""
+    pairs = list(request.query_params.multi_items())
+    counts = Counter(name for name, _ in pairs)
+    settle([Fault(name, f"is given {count} times") for name, count in counts.items() if count > 1])
+    return dict(pairs)
 
 
 async def unless_gone(receive: Callable[[], Awaitable[Any]], work: Coroutine[Any, Any, T]) -> T:

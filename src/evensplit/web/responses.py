@@ -106,8 +106,7 @@ _BY_STATUS: dict[int, type[EvensplitError]] = {
 def _of_litestar(error: HTTPException) -> EvensplitError:
     """What Litestar found wrong by itself: a body or a parameter of the wrong type, a route that is not there."""
     if isinstance(error, ValidationException):
-        details = error.extra if isinstance(error.extra, list) else [error.extra] if error.extra else []
-        return errors.Invalid(error.detail or "the request does not fit", details)
+        return _of_parameters(error)
     cause = error.__cause__ or error.__context__
     if error.status_code == 400 and _is_undecodable(cause):
         return errors.InvalidJson(f"the body is not JSON: {_deepest(cause)}")
@@ -123,6 +122,17 @@ def _of_litestar(error: HTTPException) -> EvensplitError:
     if kind is errors.NotFound:
         return errors.NotFound("there is nothing at this path")
     return kind(error.detail or kind.code)
+
+
+def _of_parameters(error: ValidationException) -> EvensplitError:
+    """Each fault with its field, as everywhere else."""
+    extra = error.extra if isinstance(error.extra, list) else [error.extra] if error.extra else []
+    found = [(str(each.get("key", "")), str(each.get("message", ""))) for each in extra if isinstance(each, dict)]
+    if not found:
+        return errors.Invalid(error.detail or "the request does not fit")
+    (field, message), more = found[0], f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    details = [{"field": field, "message": message} for field, message in found]
+    return errors.Invalid(f"{field}: {message}{more}".removeprefix(": "), details)
 
 
 def _raised_in(error: Exception, package: str) -> bool:

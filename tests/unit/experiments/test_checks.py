@@ -108,7 +108,7 @@ def test_too_few_for_the_methods(world: World) -> None:
     world.metrics(BOUGHT)
     fill(world, users=24)
     (warned,) = [each for each in world.results().warnings if each.code == "too_few_conversions"]
-    assert warned.figures["needed"] == 10 and warned.figures["variant"] == "b"
+    assert warned.figures["needed"] == 30 and warned.figures["variant"] == "b"
 
 
 def test_windows_that_are_not_over(world: World) -> None:

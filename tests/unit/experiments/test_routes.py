@@ -123,6 +123,29 @@ def test_odd_names(api: Api, name: str) -> None:
     api("DELETE", path, expect=204)
 
 
+@pytest.mark.parametrize(
+    ("query", "field", "message"),
+    [
+        ("method=fixed&method=bayesian", "method", "is given 2 times"),
+        ("metric=a&metric=b&alpha=0.1", "metric", "is given 2 times"),
+        ("alpha=", "alpha", "Expected `float | null`, got `str`"),
+        ("alpha=nan", "alpha", "must lie between 0 and 1, is 'nan'"),
+        ("horizon=%D9%A3", "horizon", "must be a whole number of users from 1 to 1,000,000,000,000, is '٣'"),
+    ],
+)
+def test_what_results_cannot_be_asked(api: Api, query: str, field: str, message: str) -> None:
+    """Each fault with its field, whoever finds it."""
+    api("POST", "/v1/experiments", {"name": "x", "variants": TWO}, 201)
+    error = api("GET", f"/v1/experiments/x/results?{query}", expect=422)["error"]
+    assert error["details"] == [{"field": field, "message": message}]
+    assert error["message"] == f"{field}: {message}"
+
+
+def test_a_dimension_has_a_name(api: Api) -> None:
+    api("POST", "/v1/experiments", {"name": "x", "variants": TWO}, 201)
+    assert api.error("GET", "/v1/experiments/x/results?dimension=") == (422, "invalid_property")
+
+
 def test_states_over_http(api: Api) -> None:
     api("POST", "/v1/experiments", {"name": "x", "variants": TWO, "start": False}, 201)
     assert api.error("POST", "/v1/experiments/x/stop") == (409, "conflict")

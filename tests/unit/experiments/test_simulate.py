@@ -210,10 +210,7 @@ def test_power_on_the_command_line(data: Path) -> None:
         (("simulate", "--metric", "{}", "--experiment", "x"), "either --metric"),
         (("simulate", "--metric", "{"), "JSON"),
         (("simulate", "--metric", '{"name": "r", "kind": "recorded"}'), "belong to an experiment"),
-        (
-            ("simulate", "--metric", "{}", "--url", "http://127.0.0.1:1", "--key", "k"),
-            "opens the data directory itself",
-        ),
+        (("simulate", "--experiment", "x", "--url", "http://127.0.0.1:1", "--key", "k"), "http://127.0.0.1:1: "),
         (("simulate", "--experiment", "none"), "no experiment is named 'none'"),
         (("power",), "either --metric"),
         (("power", "--metric", "{"), "JSON"),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evensplit.experiments.cautions import limits_of
 from evensplit.stats import frequentist, sequential
 from evensplit.stats.bayesian import Belief, Prior, believe, chance_above
 from evensplit.stats.best import Normal, best_of, best_with_prior
@@ -137,6 +138,8 @@ def test_every_method(
         is_believable(belief.difference, alternative)
         is_believable(belief.lift, alternative)
     within_a_margin(found, alpha, prior)
+    for limit in limits_of(*samples, "bayesian"):
+        assert 0 <= limit.found < math.inf and 0 < limit.needed < math.inf and limit.message
 
 
 def within_a_margin(found: Contrast, alpha: float, prior: Prior | None) -> None:

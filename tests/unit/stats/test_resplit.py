@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from evensplit.stats.contrast import Contrast, contrast
 from evensplit.stats.joint import Joint, joint, merge_joint
 from evensplit.stats.moments import moments
 from evensplit.stats.resplit import Called, Kind, Split, called, splits
@@ -89,3 +90,13 @@ def test_what_is_counted() -> None:
     assert ever.rate == ever.hits / 300
     none = called(splits(rows[:50], Kind("values"), Split(0.5, 9, 1, 1)), judge, "last", heard.append)
     assert none == Called(0, 0, 9) and none.rate is None
+
+
+def test_successes_stay_whole_numbers() -> None:
+    """Of a share whose mean is no fraction of two: else what is added up again is not binary, and has no answer."""
+    rows = np.array([[1.0]] * 767 + [[0.0]] * 1_233)
+    for ((variant, control),) in splits(rows, Kind("values", "proportion"), Split(0.5, 50, 1, 3)):
+        assert isinstance(variant, Values) and isinstance(control, Values)
+        assert variant.joint.totals[0] % 1 == 0 == control.joint.totals[0] % 1
+        assert variant.joint.totals[0] + control.joint.totals[0] == 767
+        assert isinstance(contrast(variant, control), Contrast)
