@@ -14,6 +14,9 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements.txt requirements-dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 
+# pytest rewrites every assertion: once, and not in each of its runs and workers.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help serve demo test check format docs screenshots bench clean
 .DEFAULT_GOAL := help
 
