@@ -14,6 +14,9 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.run-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements.txt requirements-dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 
+# pytest rewrites every assertion: once, and not in each of its runs and workers.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help serve demo test check format docs screenshots bench clean
 .DEFAULT_GOAL := help
 
@@ -27,14 +30,18 @@ demo: $(RUN_STAMP)
 	@exec $(BIN)/evensplit demo $(ARGS)
 
 # Unit tests first, then the documents, then whole servers, then their pages in a real browser (Chromium).
-# Reports against slow, obvious counts: more examples than the run before has time for.
+# Reports against slow, obvious counts: the unit tests try a few examples, the runs after them many.
 ORACLES = $(wildcard tests/unit/query/test_*_oracle.py tests/unit/query/test_*_oracles.py) \
-	tests/unit/query/test_identity.py tests/unit/query/test_cohorts.py tests/unit/query/test_trend_persons.py
+	tests/unit/query/test_identity.py tests/unit/query/test_cohorts.py \
+	tests/unit/query/test_trend_persons.py tests/unit/query/test_funnel_persons.py
+# What else is tried on examples.
+PROPERTIES = $(addprefix tests/unit/ingest/test_,bulk.py pipeline.py properties.py slices.py) \
+	tests/unit/transfer/test_importer.py tests/unit/experiments/test_measure.py tests/unit/stats/test_degenerate.py
 
 test: $(DEV_STAMP)
-	$(BIN)/pytest $(or $(ARGS),-n 2 --dist worksteal -m "not clickhouse" tests/unit tests/docs)
+	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=0.25) $(BIN)/pytest $(or $(ARGS),-n 2 --dist worksteal -m "not clickhouse" tests/unit tests/docs)
 	$(if $(ARGS),,$(BIN)/pytest -n 2 --dist worksteal -m clickhouse tests/unit)
-	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=12 $(BIN)/pytest -n 2 -m "not clickhouse" $(ORACLES))
+	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=13 $(BIN)/pytest -n 2 -m "not clickhouse" $(ORACLES) $(PROPERTIES))
 	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=4 $(BIN)/pytest -n 2 -k many_worlds $(ORACLES))
 	$(if $(ARGS),,$(BIN)/pytest tests/system)
 	$(if $(ARGS),,$(BIN)/pytest -n 2 tests/browser)

@@ -42,7 +42,7 @@ def moments(values: Iterable[float]) -> Moments:
         return EMPTY
     total = math.fsum(kept)
     mean = total / len(kept)
-    return Moments(len(kept), total, math.fsum((value - mean) ** 2 for value in kept))
+    return Moments(len(kept), total, math.fsum((value - mean) * (value - mean) for value in kept))
 
 
 def merge(left: Moments, right: Moments) -> Moments:

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import count
@@ -45,12 +46,11 @@ def record(folder: Path) -> Path:
     if "path" not in _template:
         migrate(path)
         kept = folder.parent / "template.db"
-        with sqlite3.connect(path) as con:
+        with closing(sqlite3.connect(path)) as con:
             con.execute("VACUUM INTO ?", (str(kept),))
+        path.unlink()
         _template["path"] = kept
-    else:
-        shutil.copy(_template["path"], path)
-    return path
+    return Path(shutil.copy(_template["path"], path))
 
 
 class SmallStore:
@@ -62,6 +62,7 @@ class SmallStore:
         self.record = sqlite3.connect(record(folder), isolation_level=None)
         self.record.execute("PRAGMA foreign_keys = ON")
         self.record.execute("PRAGMA synchronous = OFF")  # nothing here is about durability
+        self.record.execute("PRAGMA journal_mode = MEMORY")
         self.name = f"small_{next(_numbers)}"
         self.reads = 0
         self.events: list[tuple[int, str, str | None, str, str]] = []
@@ -106,6 +107,10 @@ class SmallStore:
         return Written(rows, cursor.lastrowid or 0, cursor.rowcount)
 
     async def assign(self, rows: Sequence[NewAssignment]) -> list[StoredAssignment]:
+        return self.assigned(rows)
+
+    def assigned(self, rows: Sequence[NewAssignment]) -> list[StoredAssignment]:
+        """The same for tests that store many: an event loop for each would take longer."""
         found = []
         for row in rows:
             sql = "INSERT OR IGNORE INTO ab_assignments (user_id, test_id, variant_id, assigned_at) VALUES (?, ?, ?, ?)"

@@ -22,6 +22,7 @@ from evensplit.query.dialect import speak
 from evensplit.stats.joint import Joint
 from evensplit.stats.samples import Quantiles, Sample
 from evensplit.storage.base import NewMetric
+from tests.unit.examples import some
 from tests.unit.experiments.measure_oracle import HOUR, Event, World, samples
 from tests.unit.experiments.stores import ClickhouseSmallStore, SmallStore
 
@@ -184,7 +185,7 @@ def check(store: SmallStore, seed: int) -> None:
 
 
 @given(seed=st.integers(0, 10**9))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=some(4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("store", [SmallStore], indirect=True)
 def test_every_kind_against_the_oracle(store: SmallStore, seed: int) -> None:
     check(store, seed)

@@ -40,7 +40,7 @@ class World:
     def assign(self, variant: str, *users: str, hours: float = 0) -> None:
         number = 1 + "ab".index(variant)
         rows = [NewAssignment(user, self.experiment.id, number, self.now.text(hours)) for user in users]
-        asyncio.run(self.store.assign(rows))
+        self.store.assigned(rows)
 
     def record(self, name: str, value: float, user: str | None, hours: float = 0, variant: str = "a") -> None:
         number = 1 + "ab".index(variant)

@@ -11,6 +11,7 @@ from evensplit import clock
 from evensplit.errors import Rejected
 from evensplit.ingest import bulk, forms, pipeline
 from evensplit.ingest.timestamps import Arrival
+from tests.unit.examples import some
 
 NOW = clock.from_text("2026-11-22 10:11:12.345")
 
@@ -92,7 +93,7 @@ def form(events: list[dict[str, object]], lines: bool) -> forms.Form:
     return forms.read(f"[{','.join(texts)}]".encode(), "", 1000)
 
 
-@settings(max_examples=400)
+@settings(max_examples=some(100))
 @given(st.lists(EVENTS, min_size=bulk.FEWEST, max_size=8), st.booleans())
 def test_any_events(events: list[dict[str, object]], lines: bool) -> None:
     found = form(events, lines)
@@ -101,7 +102,7 @@ def test_any_events(events: list[dict[str, object]], lines: bool) -> None:
         assert (list(batch.values), batch.keys) == one_by_one(found)
 
 
-@settings(max_examples=200)
+@settings(max_examples=some(50))
 @given(
     st.lists(st.sampled_from(list(PLAIN)), unique=True, min_size=0, max_size=3).map(set),
     EVENTS,

@@ -12,6 +12,7 @@ from evensplit.errors import EvensplitError, InvalidJson, Malformed, Rejected, T
 from evensplit.ingest import forms, pipeline, reasons, sent
 from evensplit.ingest.pipeline import Note, Reading
 from evensplit.ingest.timestamps import Arrival
+from tests.unit.examples import some
 
 NOW = clock.from_text("2026-11-22 10:11:12.345")
 NDJSON = "application/x-ndjson; charset=utf-8"
@@ -326,7 +327,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=some(75))
 @given(st.lists(PIECES | st.binary(max_size=3), max_size=14).map(b"".join), st.sampled_from(["", NDJSON]))
 def test_any_bytes_are_read_or_refused(body: bytes, content_type: str) -> None:
     try:
@@ -346,7 +347,7 @@ EVENTS = st.dictionaries(
 ).map(lambda fields: "{" + ", ".join(f'"{name}": {value}' for name, value in fields.items()) + "}")
 
 
-@settings(max_examples=300)
+@settings(max_examples=some(75))
 @given(EVENTS)
 def test_the_quick_way_and_the_careful_way_agree(text: str) -> None:
     """A plain event is decoded in one go; judged field by field it must come out the same."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from evensplit import clock
 from evensplit.ingest import pipeline
+from tests.unit.examples import some
 
 NOW = clock.from_text("2026-11-22 10:11:12.345")
 NDJSON = "application/x-ndjson"
@@ -29,7 +30,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=some(38))
 @given(st.dictionaries(TEXT, VALUES, max_size=6), st.booleans(), st.sampled_from([None, 1]))
 @example({"a.b": 1e-7, "": "\0", "big": 123456789012345678901234567890}, False, None)
 def test_properties_come_out_as_they_went_in(properties: dict[str, object], plain: bool, indent: int | None) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from evensplit.errors import InvalidJson, TooLarge
 from evensplit.ingest import slices
+from tests.unit.examples import some
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6)
@@ -20,21 +21,21 @@ VALUES = st.recursive(
 BROKEN = b"!"  # added as an element, it makes the whole no JSON, so that the scanner and not the parser has to cut
 
 
-@settings(max_examples=50)
+@settings(max_examples=some(13))
 @given(st.lists(VALUES, max_size=5), st.sampled_from([None, 1]))
 def test_elements_are_what_json_says(values: list[object], indent: int | None) -> None:
     text = json.dumps(values, indent=indent).encode()
     assert [msgspec.json.decode(piece) for piece in slices.elements(text, 1_000)] == msgspec.json.decode(text)
 
 
-@settings(max_examples=50)
+@settings(max_examples=some(13))
 @given(st.lists(VALUES, max_size=5))
 def test_the_scanner_cuts_as_the_parser_does(values: list[object]) -> None:
     texts = [json.dumps(value, ensure_ascii=False).encode() for value in values]
     assert slices.elements(b"[ " + b" ,\n".join([*texts, BROKEN]) + b" ]", 1_000) == [*texts, BROKEN]
 
 
-@settings(max_examples=50)
+@settings(max_examples=some(13))
 @given(st.dictionaries(st.text(max_size=3), VALUES, max_size=5))
 def test_members_are_what_json_says(values: dict[str, object]) -> None:
     found = slices.members(json.dumps(values, indent=1).encode())

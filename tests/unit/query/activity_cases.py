@@ -3,7 +3,6 @@ links, and asking. Not here: what an answer must be (the oracles)."""
 
 import asyncio
 import json
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from evensplit.model.report import read
 from evensplit.model.report.persons import PersonsQuestion
 from evensplit.query.run.kinds import Kind
+from tests.unit.examples import some
 from tests.unit.query import trend_oracle
 from tests.unit.query.clickhouse_store import AnyStore
 from tests.unit.query.memory_store import Event, Stated
@@ -54,9 +54,8 @@ LINKS: st.SearchStrategy[Links] = st.lists(
 
 def examples(count: int) -> settings:
     """So many examples, or as many times that as EVENSPLIT_TEST_EXAMPLES says."""
-    times = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
     return settings(
-        max_examples=count * times,
+        max_examples=some(count),
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from typing import Any
 
 from hypothesis import HealthCheck
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from evensplit.model.report import Answer, read
 from evensplit.model.report.persons import PersonsQuestion
 from evensplit.query.run.kinds import Kind
+from tests.unit.examples import some
 from tests.unit.query.clickhouse_store import ClickhouseStore
 from tests.unit.query.memory_store import Event, MemoryStore
 
@@ -18,9 +18,8 @@ START = 1_793_491_200_000  # 2026-11-01T00:00Z
 HALF_HOUR = 1_800_000
 Links = list[tuple[str, str, int]]
 Store = MemoryStore | ClickhouseStore
-TIMES = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
 # ClickHouse takes a tenth of a second and more to read a statement of this size.
-EXAMPLES = {"duckdb": 25 * TIMES, "clickhouse": 5 * TIMES}
+EXAMPLES = {"duckdb": some(25), "clickhouse": some(5)}
 QUICK = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 # Half hours from two before the range to four after its first, exactly on them or a little off; ties are frequent.

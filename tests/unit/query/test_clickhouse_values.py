@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import random
 import struct
 from datetime import UTC, datetime
@@ -19,11 +18,11 @@ from evensplit.query.dialect.clickhouse.values import number_text as number_text
 from evensplit.query.fragment import Fragment
 from evensplit.storage.clickhouse.binding import Name, bound
 from evensplit.storage.clickhouse.properties import NOTHING, columns, path
+from tests.unit.examples import some
 from tests.unit.query import trend_oracle
 from tests.unit.query.clickhouse_store import ClickhouseStore
 from tests.unit.query.memory_store import Event
 
-TIMES = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
 STRANGE = [
     "'",
     '"',
@@ -67,7 +66,7 @@ def came_back(store: ClickhouseStore, *values: object) -> list[object]:
     return found
 
 
-@settings(max_examples=40 * TIMES)
+@settings(max_examples=some(40))
 @given(st.lists(SCALARS, min_size=1, max_size=5))
 def test_values_come_back(values: list[object]) -> None:
     store = ClickhouseStore()
@@ -144,7 +143,7 @@ def test_paths_are_never_the_same() -> None:
     assert len({path(keys) for keys in paths}) == len(paths)
 
 
-@settings(max_examples=20 * TIMES)
+@settings(max_examples=some(20))
 @given(st.lists(DOCUMENTS, min_size=1, max_size=4), st.data())
 def test_text_forms_and_numbers(documents: list[dict[str, object]], data: st.DataObject) -> None:
     """Of every value at the top and one level below, as in the oracle of trends."""

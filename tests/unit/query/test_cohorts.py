@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,11 +18,11 @@ from evensplit.model.report.trend import Trend
 from evensplit.query.cohorts import rule_of
 from evensplit.query.run.kinds import KINDS
 from evensplit.query.run.trend import run
+from tests.unit.examples import some
 from tests.unit.query import identity_oracle, trend_oracle
 from tests.unit.query.clickhouse_store import STORES, AnyStore
 from tests.unit.query.memory_store import Event, Stated, properties
 
-MORE = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 DAY = 86_400_000
 START = 1_793_491_200_000  # 2026-11-01T00:00Z
@@ -150,7 +149,7 @@ class World:
 
 
 @pytest.mark.parametrize("engine", list(STORES))
-@settings(max_examples=12 * MORE, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=some(12), deadline=None, suppress_health_check=SLOW)
 @given(events=EVENTS, links=LINKS, traits=TRAITS, definition=PARTS)
 def test_a_report_within_a_cohort_and_split_by_it(
     engine: str, events: list[Event], links: list[Stated], traits: list[Stated], definition: dict[str, Any]

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +15,13 @@ from evensplit.model.report.funnel import Funnel, FunnelAnswer, FunnelStep
 from evensplit.model.report.persons import PersonsQuestion
 from evensplit.query.run.funnel import run
 from evensplit.query.run.kinds import FUNNEL
+from tests.unit.examples import some
 from tests.unit.query import funnel_oracle as oracle
 from tests.unit.query import worlds
 from tests.unit.query.clickhouse_store import AnyStore, ClickhouseStore
 from tests.unit.query.memory_store import Event, MemoryStore, Stated, properties
 from tests.unit.query.trend_oracle import OTHER
 
-TIMES = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
 MINUTE = 60_000
 START = 1_793_491_200_000  # 2026-11-01T00:00Z
 UNTIL = START + 40 * MINUTE
@@ -115,25 +114,25 @@ MANY = st.tuples(
 )
 
 
-@settings(max_examples=12 * TIMES, suppress_health_check=SLOW)
+@settings(max_examples=some(12), suppress_health_check=SLOW)
 @given(CASES)
 def test_a_funnel_is_what_following_everybody_gives(case: Case) -> None:
     holds(case, MemoryStore())
 
 
-@settings(max_examples=2 * TIMES, suppress_health_check=SLOW)
+@settings(max_examples=some(2), suppress_health_check=SLOW)
 @given(CASES)
 def test_and_so_it_is_on_clickhouse(case: Case) -> None:
     holds(case, ClickhouseStore())
 
 
-@settings(max_examples=4 * TIMES, suppress_health_check=SLOW)
+@settings(max_examples=some(4), suppress_health_check=SLOW)
 @given(MANY)
 def test_and_so_it_is_in_many_worlds_on_clickhouse(case: Case) -> None:
     holds(case, ClickhouseStore())
 
 
-@settings(max_examples=8 * TIMES, suppress_health_check=SLOW)
+@settings(max_examples=some(8), suppress_health_check=SLOW)
 @given(reports(plain=True), st.one_of(EVENTS, ONE_USER))
 def test_a_looser_order_brings_everybody_as_far(report: dict[str, Any], events: list[Event]) -> None:
     """Strict, ordered, any: who comes to a step in one of them comes to it in the next."""

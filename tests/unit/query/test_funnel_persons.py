@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from random import Random
 from typing import Any
 
@@ -14,10 +13,10 @@ from evensplit.errors import InvalidReport
 from evensplit.model.report import read
 from evensplit.model.report.persons import PersonsAnswer, PersonsQuestion
 from evensplit.query.run.kinds import KINDS
+from tests.unit.examples import some
 from tests.unit.query.clickhouse_store import STORES, AnyStore
 from tests.unit.query.memory_store import Event, MemoryStore, properties
 
-TIMES = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
 MINUTE = 60_000
 START = 1_793_491_200_000  # 2026-11-01T00:00Z
 NOW = START + 86_400_000
@@ -63,7 +62,7 @@ def cells(answer: Any, view: str) -> list[tuple[dict[str, Any], int]]:
     return found
 
 
-@pytest.mark.parametrize(("engine", "most"), [("duckdb", 6 * TIMES), ("clickhouse", 2 * TIMES)])
+@pytest.mark.parametrize(("engine", "most"), [("duckdb", some(6)), ("clickhouse", some(2))])
 def test_as_many_as_the_number_says(engine: str, most: int) -> None:
     @settings(max_examples=most, suppress_health_check=list(HealthCheck))
     @given(EVENTS, st.booleans(), st.booleans(), st.sampled_from(["trend", "time_to_convert"]), st.randoms())

@@ -1,7 +1,6 @@
 """Who is whom: the same by an obvious oracle, on both engines and in the catalog, in whatever order it was stated."""
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,12 +20,12 @@ from evensplit.query.sql import scan
 from evensplit.storage.catalog import Catalog
 from evensplit.storage.embedded.groups import LINK
 from evensplit.storage.migrate import migrate
+from tests.unit.examples import some
 from tests.unit.experiments.stores import SmallStore
 from tests.unit.query import identity_oracle
 from tests.unit.query.clickhouse_store import STORES, AnyStore
 from tests.unit.query.memory_store import Event, Stated
 
-MORE = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 VISITORS, USERS = ["v1", "v2", "v3", "o'x"], ["ann", "bob", "eve", "v3"]
 TIMES = st.integers(0, 3)
@@ -69,7 +68,7 @@ def others(persons: dict[str, str]) -> dict[str, str]:
     return {id_: person for id_, person in persons.items() if person != id_}
 
 
-@settings(max_examples=12 * MORE, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=some(12), deadline=None, suppress_health_check=SLOW)
 @given(log=LOGS)
 def test_persons_and_traits_are_what_the_oracle_says(engine: str, log: list[Stated]) -> None:
     store = STORES[engine]()
@@ -103,7 +102,7 @@ def scanned(store: AnyStore) -> list[tuple[object, ...]]:
     return asyncio.run(store.query(question.sql, question.values))
 
 
-@settings(max_examples=6 * MORE, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=some(6), deadline=None, suppress_health_check=SLOW)
 @given(links=st.lists(LINKS, max_size=8), seed=st.integers(0, 1000))
 def test_the_order_of_arrival_never_matters(engine: str, links: list[Stated], seed: int) -> None:
     shuffled = list(links)
@@ -142,7 +141,7 @@ def record(small: SmallStore) -> SmallStore:
     return small
 
 
-@settings(max_examples=25 * MORE, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=some(25), deadline=None, suppress_health_check=SLOW)
 @given(log=LOGS)
 def test_the_catalog_says_the_same(small: SmallStore, log: list[Stated]) -> None:
     small.record.execute("DELETE FROM es_identity")
@@ -170,7 +169,7 @@ COMMANDS = st.lists(
 )
 
 
-@settings(max_examples=10 * MORE, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=some(10), deadline=None, suppress_health_check=SLOW)
 @given(commands=COMMANDS)
 def test_merges_and_what_undoes_them(small: SmallStore, commands: list[tuple[str, str, str]]) -> None:
     small.record.execute("DELETE FROM es_identity")

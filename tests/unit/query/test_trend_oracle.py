@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from evensplit.model.report import read
 from evensplit.model.report.trend import Trend
 from evensplit.query.run.trend import run
+from tests.unit.examples import some
 from tests.unit.query import trend_oracle, worlds
 from tests.unit.query.clickhouse_store import AnyStore, ClickhouseStore
 from tests.unit.query.memory_store import Event, MemoryStore
@@ -139,17 +139,16 @@ def cases(draw: st.DrawFn, many: bool = False) -> tuple[dict[str, Any], datetime
 
 
 Case = tuple[dict[str, Any], datetime, datetime, list[Event]]
-TIMES = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=50 * TIMES, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=some(50), deadline=None, suppress_health_check=SLOW)
 @given(cases())
 def test_a_trend_is_what_counting_by_hand_gives(case: Case) -> None:
     holds(case, MemoryStore())
 
 
-@settings(max_examples=20 * TIMES, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=some(20), deadline=None, suppress_health_check=SLOW)
 @given(cases())
 def test_and_so_it_is_over_properties_kept_as_columns(case: Case) -> None:
     with TemporaryDirectory() as directory:
@@ -158,13 +157,13 @@ def test_and_so_it_is_over_properties_kept_as_columns(case: Case) -> None:
         store.connection.close()
 
 
-@settings(max_examples=15 * TIMES, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=some(15), deadline=None, suppress_health_check=SLOW)
 @given(cases())
 def test_and_so_it_is_on_clickhouse(case: Case) -> None:
     holds(case, ClickhouseStore())
 
 
-@settings(max_examples=20 * TIMES, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=some(20), deadline=None, suppress_health_check=SLOW)
 @given(cases(many=True))
 def test_and_so_it_is_in_many_worlds_on_clickhouse(case: Case) -> None:
     holds(case, ClickhouseStore())

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from typing import Any
 
 import pytest
@@ -13,13 +12,13 @@ from evensplit.errors import InvalidReport
 from evensplit.model.report import read
 from evensplit.model.report.persons import PersonsAnswer, PersonsQuestion
 from evensplit.query.run.kinds import KINDS
+from tests.unit.examples import some
 from tests.unit.query.clickhouse_store import STORES, AnyStore, ClickhouseStore
 from tests.unit.query.memory_store import Event, MemoryStore, properties
 
 DAY = 86_400_000
 START = 1_793_491_200_000  # 2026-11-01T00:00Z
 NOW = START + 10 * DAY
-TIMES = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
 (TREND,) = (kind for kind in KINDS if kind.name == "trend")
 
 
@@ -40,13 +39,13 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=10 * TIMES, deadline=None)
+@settings(max_examples=some(10), deadline=None)
 @given(EVENTS, st.booleans(), st.booleans(), st.booleans())
 def test_as_many_as_the_number_says(events: list[Event], linked: bool, cumulative: bool, split: bool) -> None:
     persons_are_as_many(MemoryStore(), events, linked, cumulative, split)
 
 
-@settings(max_examples=3 * TIMES, deadline=None)
+@settings(max_examples=some(3), deadline=None)
 @given(EVENTS, st.booleans(), st.booleans(), st.booleans())
 def test_and_so_it_is_on_clickhouse(events: list[Event], linked: bool, cumulative: bool, split: bool) -> None:
     persons_are_as_many(ClickhouseStore(), events, linked, cumulative, split)

@@ -3,7 +3,6 @@
 One user, nobody, no scatter, zeros, everybody; 1e308, subnormals, infinite and not a number."""
 
 import math
-import os
 
 import pytest
 from hypothesis import given, settings
@@ -20,10 +19,10 @@ from evensplit.stats.joint import Joint, joint
 from evensplit.stats.margins import Beyond, Way, p_inferior, p_outside
 from evensplit.stats.samples import Quantiles, Ratios, Sample, Values
 from evensplit.stats.sides import Side, side_of
+from tests.unit.examples import some
 
-TIMES = int(os.environ.get("EVENSPLIT_TEST_EXAMPLES", "1"))
-EXAMPLES = settings(max_examples=20 * TIMES, deadline=None)
-FEW = settings(max_examples=3 * TIMES, deadline=None)
+EXAMPLES = settings(max_examples=some(5), deadline=None)
+FEW = settings(max_examples=some(1), deadline=None)
 ABSURD = [0.0, 1.0, -1.0, 5e-324, 1e-310, 1e-160, 1e-150, 1e9, 1e150, 1e160, 1e308, -1e308]
 WORSE = [math.inf, -math.inf, math.nan]
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evensplit.stats.joint import Joint, joint, merge_joint
@@ -50,6 +50,10 @@ def test_covariances_are_those_of_numpy() -> None:
             assert found.covariance(i, j) == pytest.approx(expected[i, j], rel=1e-9)
 
 
+# a square by `**` is a digit off the product
+@example(values=[0.0, 0.0, 0.0, 277079.0, 65908.32870676671, 612915.270270494, -525.1864852032159, -188731.41648024716,
+                 -217267.4644538015, -268890.3014192302, -458189.51588010194, -671123.0274122471, -710007.697922964,
+                 -814826.5324142762, -845555.9661454929])  # fmt: skip
 @given(values=st.lists(NUMBERS, min_size=1, max_size=20))
 def test_one_number_by_itself(values: list[float]) -> None:
     found = joint([(value, -value) for value in values], 2)

@@ -25,6 +25,7 @@ from evensplit.transfer import fields, files, importer, tables
 from evensplit.transfer.fields import Mapping, Options
 from evensplit.transfer.importer import Chunk, Receipt, StoreSink, Summary
 from evensplit.transfer.rows import Assembly
+from tests.unit.examples import some
 
 EVENTS: list[dict[str, str | float]] = [
     {"event_type": "view", "user_id": "ann", "at": "2026-11-01T10:00:00Z", "path": "/a b", "ms": 12.5, "new": True},
@@ -359,7 +360,7 @@ class Columns:
         raise NotImplementedError
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=some(10), deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=8), JSON, max_size=4), min_size=1, max_size=5))
 def test_properties_in_a_column_come_out_as_they_are(objects: list[dict[str, object]]) -> None:
     """Through the CSV reader's own steps, without a store."""
@@ -385,7 +386,7 @@ CELL = st.one_of(st.sampled_from(ODD), st.text(max_size=5), st.integers().map(st
 ROW = st.tuples(st.sampled_from(["view", "", *ODD]), CELL, st.sampled_from(TIMES), CELL, CELL)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(75), deadline=None)
 @given(st.lists(ROW, min_size=1, max_size=6), st.booleans())
 @example([("view", "ann", "2026-11-01T10:00:00.123Z", "1.50", "m1"), ("view", "bob", "", "", "")], False)
 @example([("view", "ann", "2026-11-01T10:00:00.123Z", "1.50", "m1"), ("view", "bob", "", "", "")], True)
