@@ -41,7 +41,7 @@ PROPERTIES = $(addprefix tests/unit/ingest/test_,bulk.py pipeline.py properties.
 test: $(DEV_STAMP)
 	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=0.25) $(BIN)/pytest $(or $(ARGS),-n 2 --dist worksteal -m "not clickhouse" tests/unit tests/docs)
 	$(if $(ARGS),,$(BIN)/pytest -n 2 --dist worksteal -m clickhouse tests/unit)
-	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=13 $(BIN)/pytest -n 2 -m "not clickhouse" $(ORACLES) $(PROPERTIES))
+	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=13 $(BIN)/pytest -n 2 --dist worksteal -m "not clickhouse" $(ORACLES) $(PROPERTIES))
 	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=4 $(BIN)/pytest -n 2 -k many_worlds $(ORACLES))
 	$(if $(ARGS),,$(BIN)/pytest tests/system)
 	$(if $(ARGS),,$(BIN)/pytest -n 2 tests/browser)

@@ -40,7 +40,7 @@ def interval_alphas(p_values: Sequence[float], correction: Correction, alpha: fl
     clear = [adjusted < alpha for adjusted in adjust(p_values, correction)]
     found = sum(clear)
     if correction == "bh":
-        return [alpha * max(found, 1) / size] * size
+        return [min(alpha, alpha * max(found, 1) / size)] * size  # the quotient may be a last digit above
     order = sorted(range(size), key=lambda position: p_values[position])
     alphas = [0.0] * size
     for rank, position in enumerate(order):

@@ -62,7 +62,7 @@ def cells(answer: Any, view: str) -> list[tuple[dict[str, Any], int]]:
     return found
 
 
-@pytest.mark.parametrize(("engine", "most"), [("duckdb", some(6)), ("clickhouse", some(2))])
+@pytest.mark.parametrize(("engine", "most"), [("duckdb", some(2)), ("clickhouse", some(2))])
 def test_as_many_as_the_number_says(engine: str, most: int) -> None:
     @settings(max_examples=most, suppress_health_check=list(HealthCheck))
     @given(EVENTS, st.booleans(), st.booleans(), st.sampled_from(["trend", "time_to_convert"]), st.randoms())
