@@ -76,7 +76,8 @@ def exposed(scope: Scope) -> Fragment:
         ]
     else:
         plain = "SELECT a.id AS u, {} AS person, a.variant_id AS variant_id, a.assigned_at AS assigned_at"
-        tables = [fill(f"exposed AS ONCE ({plain} FROM ab_assignments a WHERE {{}})", who, of_test)]
+        # No more than a scan of a table: joins with it know how its ids lie, which they do not of one that is kept.
+        tables = [fill(f"exposed AS ({plain} FROM ab_assignments a WHERE {{}})", who, of_test)]
     if scope.part is not None:
         tables[-1] = Fragment(tables[-1].sql.replace("exposed AS", "whole AS", 1), tables[-1].values)
         tables += _parted(scope, scope.part)

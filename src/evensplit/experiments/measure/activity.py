@@ -173,12 +173,13 @@ def _exact(asked: Asked, selection: Selection) -> bool:
 
 
 def _acted(asked: Asked, numbers: Sequence[Acted | Stepped], scan: Scan, shown: Sequence[Fragment]) -> Fragment:
-    once = asked.scope.dialect.aggregates.once
+    # Funnels read it again.
+    once = f"{asked.scope.dialect.aggregates.once} " if scan.ordered else ""
     handed = [*(f"m{word}" for word in scan.words), *(f"i{n}" for n in scan.items.values())]
     handed += ["k"] if scan.ordered else []
     names = "".join(f", e.{name} AS {name}" for name in handed)
     return fill(
-        f"{scan.name} AS {once} (SELECT {{}} FROM (SELECT x.u AS u, e.t - x.since AS d{names} "
+        f"{scan.name} AS {once}(SELECT {{}} FROM (SELECT x.u AS u, e.t - x.since AS d{names} "
         "FROM ({}) AS e JOIN members x ON x.id = e.who) AS hits GROUP BY u)",
         join(", ", [Fragment("u"), *shown]),
         _happened(asked, numbers, scan),
