@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 NODES = 60  # of Gauss-Legendre, over a smooth density
 WIDTH = 10  # standard deviations to each side
-NORMAL_FROM = 3e5  # degrees of freedom from which on the power differs by less than 1e-6 from a normal one
+NORMAL_FROM = 3e5  # degrees of freedom from which on S is as good as normal
 
 
 def t_upper(t: float, degrees_of_freedom: float, shift: float) -> float:
@@ -22,7 +22,9 @@ def t_upper(t: float, degrees_of_freedom: float, shift: float) -> float:
 
     Exact to 1e-6 from 2 degrees of freedom on."""
     if degrees_of_freedom >= NORMAL_FROM:
-        return normal_lower(shift - t)
+        # S has the mean 1 - 1/4f and the variance 1/2f, up to terms of 1/f^2; then Z + shift - t S is normal, too.
+        mean, variance = 1 - 1 / (4 * degrees_of_freedom), 1 / (2 * degrees_of_freedom)
+        return normal_lower((shift - t * mean) / math.sqrt(1 + t * t * variance))
     points, weights = _deviations(degrees_of_freedom)
     return math.fsum(weight * normal_lower(shift - t * s) for s, weight in zip(points, weights, strict=True))
 
