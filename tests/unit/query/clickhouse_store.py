@@ -20,7 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from evensplit import clock
 from evensplit.errors import QueryFailed
 from evensplit.storage.base import Watermark
-from evensplit.storage.clickhouse.binding import SETTINGS, UpTo, bound
+from evensplit.storage.clickhouse.binding import SETTINGS, UpTo, bound, marks
 from evensplit.storage.clickhouse.properties import INSERT_SETTINGS, columns
 from evensplit.storage.clickhouse.schema import EVENTS, METRICS, copied
 from tests.unit.query.memory_store import Event, MemoryStore, Stated
@@ -46,11 +46,11 @@ def engine() -> Client:
 
 def spelled(sql: str, values: Sequence[object]) -> tuple[str, list[object]]:
     """The statement with the conditions written out that stand among its values."""
-    parts = sql.split("?")
-    assert len(parts) == len(values) + 1
-    marks = ["id <= ?" if isinstance(value, UpTo) else "?" for value in values]
-    text = "".join(part + mark for part, mark in zip(parts, [*marks, ""], strict=True))
-    return text, [value.id if isinstance(value, UpTo) else value for value in values]
+    text, last = "", 0
+    for at, value in zip(marks(sql), values, strict=True):
+        text += sql[last:at] + ("id <= ?" if isinstance(value, UpTo) else "?")
+        last = at + 1
+    return text + sql[last:], [value.id if isinstance(value, UpTo) else value for value in values]
 
 
 class ClickhouseStore:

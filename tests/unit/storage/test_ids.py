@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evensplit.storage.embedded import columns as columns_room
+from evensplit.storage.embedded import ids as ids_room
 from evensplit.storage.embedded.columns import Columns
 from evensplit.storage.embedded.tables import NUMBERS
 from tests.unit.query.memory_store import Event, MemoryStore, Stated
@@ -94,6 +95,17 @@ def test_nothing_is_left_of_whom_no_row_names(record: Record) -> None:
     assert known(columns) == {"stays": before["stays"]}
     (*_, (_, again)) = numbered(columns)
     assert again not in before.values(), "a number is never given twice"
+
+
+def test_ids_are_looked_up_again_once_they_are_not_remembered(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids_room, "MOST_KEPT", 2)
+    columns = record.columns("one")
+    users = [f"u{n}" for n in range(5)]
+    for _ in range(3):
+        put(record, *users)
+        numbered(columns)
+    assert known(columns) == {user: n for n, user in enumerate(users, 1)}
+    assert numbered(columns) == list(known(columns).items()) * 3
 
 
 def test_a_changed_id_changes_its_number(record: Record) -> None:

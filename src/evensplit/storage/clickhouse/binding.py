@@ -57,7 +57,7 @@ def bound(sql: str, values: Sequence[object]) -> tuple[str, dict[str, object]]:
     parameters = _Packed() if len(values) > MANY else _Parameters()
     left = iter(values)
     count = last = 0
-    for at in _marks(sql):
+    for at in marks(sql):
         try:
             value = next(left)
         except StopIteration:
@@ -140,7 +140,7 @@ def _length(value: object) -> int:
     return len(str(value)) + 4
 
 
-def _marks(sql: str) -> Iterator[int]:
+def marks(sql: str) -> Iterator[int]:
     """The positions of the question marks that stand for values."""
     quote = ""
     escaped = False

@@ -284,7 +284,8 @@ class Columns:
         ((text,),) = self._con.execute("SELECT state FROM copy_state").fetchall()
         state = msgspec.json.decode(text, type=State)
         self._rows, self._tombstones, self._generations = state.rows, state.tombstones, state.generations
-        self._group, self._tables.ids.last = state.group, state.numbers
+        self._group = state.group
+        self._tables.ids.reset(state.numbers)
         return state
 
     def _publish(self) -> None:

@@ -3,14 +3,14 @@
 Beside each id of a user stands its number (`ids`), by which reports group and join.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import duckdb
 import msgspec
 
 from evensplit.storage.embedded import ids
-from evensplit.storage.embedded.ids import NAMED, Ids
+from evensplit.storage.embedded.ids import Ids
 from evensplit.storage.embedded.tail import PROPERTIES, ROWS, SMALL, SUSPECT, Row, readable, unreadable
 
 NEVER = r"\b\B"  # a pattern that nothing matches
@@ -56,7 +56,8 @@ NUMBERS = {
 def _insert_sql(table: str) -> str:
     """One bound JSON document, an array of rows, into `table`; each value is cast to its column's type."""
     parts = []
-    for at, column in enumerate(COLUMNS[table].split(", ")):
+    numbers = [f"{each.column} BIGINT" for each in NUMBERS.get(table, [])]
+    for at, column in enumerate([*COLUMNS[table].split(", "), *numbers]):
         kind = column.split()[1]
         if kind == "VARIANT":
             text = f"r ->> {at}"
@@ -64,14 +65,7 @@ def _insert_sql(table: str) -> str:
             parts.append(f"CASE WHEN {sound} THEN TRY_CAST(TRY_CAST({text} AS JSON) AS VARIANT) END")
         else:
             parts.append(f"TRY_CAST(r ->> {at} AS {kind})")
-    joined = ""
-    for n, (_, place, of_traits) in enumerate(NUMBERS.get(table, [])):
-        parts.append(f"n{n}.number")
-        joined += f" LEFT JOIN {NAMED} AS n{n} ON n{n}.id = r ->> {place}"
-        joined += "" if of_traits else f" AND r ->> {KIND} <> 'trait'"
-    return (
-        f"INSERT INTO {table} SELECT {', '.join(parts)} FROM (SELECT unnest(from_json($1, '[\"JSON\"]')) AS r){joined}"
-    )
+    return f"INSERT INTO {table} SELECT {', '.join(parts)} FROM (SELECT unnest(from_json($1, '[\"JSON\"]')) AS r)"
 
 
 INSERT = {table: _insert_sql(table) for table in [*ROWS, *SMALL]}
@@ -90,19 +84,17 @@ class Tables:
         for table, columns in (COLUMNS | OWN).items():
             numbers = "".join(f", {each.column} BIGINT" for each in NUMBERS.get(table, []))
             self._con.execute(f"CREATE OR REPLACE TABLE {table} ({columns}{numbers})")
-        self.ids.last = 0
+        self.ids.reset(0)
 
     def insert(self, table: str, rows: list[Row]) -> None:
         """Insert all rows. Properties that no column can hold become NULL, and are listed."""
         if not rows:
             return
-        if table in NUMBERS:
-            self.ids.number(_ids(table, rows))
         if table != "events":
-            self._con.execute(INSERT[table], [_document(rows)])
+            self._con.execute(INSERT[table], [self._document(table, rows)])
             return
         rows, problems = readable(rows)
-        self._con.execute(INSERT[table], [_document(rows), SUSPECT])
+        self._con.execute(INSERT[table], [self._document(table, rows), SUSPECT])
         problems += self._mend(rows)
         if problems:
             self._con.execute(
@@ -161,21 +153,25 @@ class Tables:
             self._con.execute(
                 "DELETE FROM events WHERE id IN (SELECT unnest(?::BIGINT[]))", [[row[0] for row in sound]]
             )
-            self._con.execute(INSERT["events"], [_document(sound), NEVER])
+            self._con.execute(INSERT["events"], [self._document("events", sound), NEVER])
         return problems
 
+    def _document(self, table: str, rows: list[Row]) -> str:
+        """The rows, each with the numbers of its ids behind it."""
+        columns = [_ids(each, rows) for each in NUMBERS.get(table, [])]
+        if columns:
+            found = self.ids.numbers(dict.fromkeys(id_ for column in columns for id_ in column if id_ is not None))
+            numbers = [[None if id_ is None else found[id_] for id_ in column] for column in columns]
+            rows = [(*row, *ours) for row, ours in zip(rows, zip(*numbers, strict=True), strict=True)]
+        return _encode(rows).decode()
 
-def _ids(table: str, rows: Iterable[Row]) -> set[str]:
-    """The ids in those rows."""
-    found: set[object] = set()
-    for _, place, of_traits in NUMBERS[table]:
-        found.update(row[place] for row in rows if of_traits or row[KIND] != "trait")
-    found.discard(None)
-    return {str(id_) for id_ in found}
 
-
-def _document(rows: list[Row]) -> str:
-    return _encode(rows).decode()
+def _ids(numbered: Numbered, rows: list[Row]) -> list[str | None]:
+    """What stands at that place of each row, where it is an id."""
+    place = numbered.place
+    if numbered.of_traits:
+        return [None if row[place] is None else str(row[place]) for row in rows]
+    return [None if row[place] is None or row[KIND] == "trait" else str(row[place]) for row in rows]
 
 
 _encode = msgspec.json.Encoder().encode
