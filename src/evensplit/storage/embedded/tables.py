@@ -54,18 +54,22 @@ NUMBERS = {
 
 
 def _insert_sql(table: str) -> str:
-    """One bound JSON document, an array of rows, into `table`; each value is cast to its column's type."""
-    parts = []
-    numbers = [f"{each.column} BIGINT" for each in NUMBERS.get(table, [])]
-    for at, column in enumerate([*COLUMNS[table].split(", "), *numbers]):
+    """One bound JSON document, an array of rows, into `table`, and beside it a list for each column of numbers. Each
+    value is cast to its column's type; to read one of a large row takes memory for all of the row."""
+    parts, bound = [], 1
+    for at, column in enumerate(COLUMNS[table].split(", ")):
         kind = column.split()[1]
         if kind == "VARIANT":
-            text = f"r ->> {at}"
+            text, bound = f"r ->> {at}", 2
             sound = f"starts_with({text}, '{{') AND NOT regexp_matches({text}, $2)"
             parts.append(f"CASE WHEN {sound} THEN TRY_CAST(TRY_CAST({text} AS JSON) AS VARIANT) END")
         else:
             parts.append(f"TRY_CAST(r ->> {at} AS {kind})")
-    return f"INSERT INTO {table} SELECT {', '.join(parts)} FROM (SELECT unnest(from_json($1, '[\"JSON\"]')) AS r)"
+    rows = ["unnest(from_json($1, '[\"JSON\"]')) AS r"]
+    for n in range(len(NUMBERS.get(table, []))):
+        parts.append(f"n{n}")
+        rows.append(f"unnest(${bound + n + 1}::BIGINT[]) AS n{n}")
+    return f"INSERT INTO {table} SELECT {', '.join(parts)} FROM (SELECT {', '.join(rows)})"
 
 
 INSERT = {table: _insert_sql(table) for table in [*ROWS, *SMALL]}
@@ -91,10 +95,10 @@ class Tables:
         if not rows:
             return
         if table != "events":
-            self._con.execute(INSERT[table], [self._document(table, rows)])
+            self._con.execute(INSERT[table], [_document(rows), *self._numbers(table, rows)])
             return
         rows, problems = readable(rows)
-        self._con.execute(INSERT[table], [self._document(table, rows), SUSPECT])
+        self._con.execute(INSERT[table], [_document(rows), SUSPECT, *self._numbers(table, rows)])
         problems += self._mend(rows)
         if problems:
             self._con.execute(
@@ -153,17 +157,20 @@ class Tables:
             self._con.execute(
                 "DELETE FROM events WHERE id IN (SELECT unnest(?::BIGINT[]))", [[row[0] for row in sound]]
             )
-            self._con.execute(INSERT["events"], [self._document("events", sound), NEVER])
+            self._con.execute(INSERT["events"], [_document(sound), NEVER, *self._numbers("events", sound)])
         return problems
 
-    def _document(self, table: str, rows: list[Row]) -> str:
-        """The rows, each with the numbers of its ids behind it."""
+    def _numbers(self, table: str, rows: list[Row]) -> list[list[int | None]]:
+        """For each column of numbers those of the rows."""
         columns = [_ids(each, rows) for each in NUMBERS.get(table, [])]
-        if columns:
-            found = self.ids.numbers(dict.fromkeys(id_ for column in columns for id_ in column if id_ is not None))
-            numbers = [[None if id_ is None else found[id_] for id_ in column] for column in columns]
-            rows = [(*row, *ours) for row, ours in zip(rows, zip(*numbers, strict=True), strict=True)]
-        return _encode(rows).decode()
+        if not columns:
+            return []
+        found = self.ids.numbers(dict.fromkeys(id_ for column in columns for id_ in column if id_ is not None))
+        return [[None if id_ is None else found[id_] for id_ in column] for column in columns]
+
+
+def _document(rows: list[Row]) -> str:
+    return _encode(rows).decode()
 
 
 def _ids(numbered: Numbered, rows: list[Row]) -> list[str | None]:
