@@ -171,10 +171,10 @@ def _property(scope: Scope, part: Property) -> Fragment:
     user = dialect.persons.key("user_id")
     events = fill(
         f"SELECT {user} AS who, created_at, {{}} AS k, {{}} AS v FROM events "
-        f"WHERE id <= {{}} AND {user} IS NOT NULL AND {{}}",
+        f"WHERE {{}} AND {user} IS NOT NULL AND {{}}",
         dialect.sequences.key(packing),
         dialect.any_values.text(part),
-        Fragment("?", (scope.as_of.watermark.events,)),
+        dialect.sequences.up_to(scope.as_of.watermark.events),
         seen(scope),
     )
     before = "e.created_at <= w.assigned_at"

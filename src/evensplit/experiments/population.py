@@ -12,9 +12,9 @@ from evensplit.experiments import exposures, split
 from evensplit.experiments.exposures import Scope
 from evensplit.experiments.results import SampleRatio, Warned
 from evensplit.experiments.shares import Phases, expected
-from evensplit.experiments.split import DAY, Arrived, Diagnosis
+from evensplit.experiments.split import Arrived, Diagnosis
 from evensplit.model.experiment import Experiment
-from evensplit.query.fragment import Fragment, fill, join
+from evensplit.query.fragment import fill, join
 from evensplit.stats.estimate import NotEnough
 from evensplit.stats.srm import mismatch
 from evensplit.storage.base import EventStore
@@ -89,7 +89,7 @@ async def unfinished(store: EventStore, scope: Scope, last: int, lengths: Sequen
 
 async def _arrived(store: EventStore, experiment: Experiment, scope: Scope, edges: Sequence[str]) -> list[Arrived]:
     """Of the experiment's own variants only: another program may have named others."""
-    query = _arrivals(scope, edges)
+    query = split.arrivals(scope, edges)
     names = {variant.id: variant.name for variant in experiment.variants}
     found = []
     for variant_id, phase, day, part, persons in await store.query(query.sql, query.values):
@@ -104,22 +104,6 @@ async def _arrived(store: EventStore, experiment: Experiment, scope: Scope, edge
                 )
             )
     return found
-
-
-def _arrivals(scope: Scope, edges: Sequence[str]) -> Fragment:
-    """Rows (variant_id, phase, day, part, persons). `edges` are the instants at which the weights changed."""
-    given = [fill("(assigned_at >= {})::INTEGER", scope.dialect.times.given(edge)) for edge in edges]
-    # Texts are made of days, not of every assignment.
-    day = scope.dialect.integers.divided(scope.dialect.times.ms("assigned_at"), DAY)
-    shown = f"substring({scope.dialect.times.shown('min(assigned_at)')}, 1, 10)"
-    part = "NULL" if scope.part is None else "part"
-    return fill(
-        f"""WITH {{}}
-SELECT variant_id, {{}} AS phase, {shown} AS day, {part} AS part, count(*) AS persons FROM exposed
-GROUP BY variant_id, phase, {day}{"" if scope.part is None else ", part"} ORDER BY variant_id, phase, day, part""",
-        exposures.exposed(scope),
-        join(" + ", given or [Fragment("0")]),
-    )
 
 
 async def _several(store: EventStore, scope: Scope) -> tuple[Warned, ...]:

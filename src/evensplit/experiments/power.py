@@ -226,7 +226,7 @@ async def remaining(store: EventStore, experiment: Experiment, aim: Aim) -> Powe
 async def _came(store: Reading, scope: Scope) -> list[Came]:
     query = split.arrivals(scope, [])
     rows = await store.query(query.sql, query.values)
-    return [Came(int(str(variant)), str(day), int(str(persons))) for variant, _, day, persons in rows]
+    return [Came(int(str(variant)), str(day), int(str(persons))) for variant, _, day, _, persons in rows]
 
 
 def _arrivals(came: Sequence[Came], since: int, days: int) -> Arrivals:

@@ -66,14 +66,16 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def arrivals(scope: Scope, edges: Sequence[str]) -> Fragment:
-    """Rows (variant_id, phase, day, persons). `edges` are the instants at which the weights changed."""
+    """Rows (variant_id, phase, day, part, persons). `edges` are the instants at which the weights changed."""
     given = [fill("(assigned_at >= {})::INTEGER", scope.dialect.times.given(edge)) for edge in edges]
     # Texts are made of days, not of every assignment.
     day = scope.dialect.integers.divided(scope.dialect.times.ms("assigned_at"), DAY)
     shown = f"substring({scope.dialect.times.shown('min(assigned_at)')}, 1, 10)"
+    part = "NULL" if scope.part is None else "part"
     return fill(
-        f"WITH {{}}\nSELECT variant_id, {{}} AS phase, {shown} AS day, count(*) AS persons FROM exposed "
-        f"GROUP BY variant_id, phase, {day}",
+        f"""WITH {{}}
+SELECT variant_id, {{}} AS phase, {shown} AS day, {part} AS part, count(*) AS persons FROM exposed
+GROUP BY variant_id, phase, {day}{"" if scope.part is None else ", part"} ORDER BY variant_id, phase, day, part""",
         exposures.exposed(scope),
         join(" + ", given or [Fragment("0")]),
     )

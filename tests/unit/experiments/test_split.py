@@ -152,16 +152,16 @@ def test_arrivals_by_variant_phase_and_day(any_store: SmallStore) -> None:
         return sorted(await any_store.query(query.sql, query.values), key=str)
 
     assert asyncio.run(asked([])) == [
-        (one, 0, "2026-01-01", 2),
-        (other, 0, "2026-01-01", 1),
-        (other, 0, "2026-01-02", 2),
+        (one, 0, "2026-01-01", None, 2),
+        (other, 0, "2026-01-01", None, 1),
+        (other, 0, "2026-01-02", None, 2),
     ]
     assert asyncio.run(asked(["2026-01-01 12:00:00.000", "2026-01-02 00:00:00.001"])) == [
-        (one, 0, "2026-01-01", 1),
-        (one, 1, "2026-01-01", 1),
-        (other, 1, "2026-01-01", 1),
-        (other, 1, "2026-01-02", 1),
-        (other, 2, "2026-01-02", 1),
+        (one, 0, "2026-01-01", None, 1),
+        (one, 1, "2026-01-01", None, 1),
+        (other, 1, "2026-01-01", None, 1),
+        (other, 1, "2026-01-02", None, 1),
+        (other, 2, "2026-01-02", None, 1),
     ]
 
 

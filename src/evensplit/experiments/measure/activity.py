@@ -272,8 +272,7 @@ def _folded(asked: Asked, number: Acted, scan: Scan) -> Fragment:
     elif item is not None and item.form == "whole":
         exponent = asked.known.exponent(item.event_type, item.of)
         assert exponent is not None
-        total = fill(dialect.aggregates.as_double("sum({})", exponent).sql, value)
-        total = Fragment(total.sql, (*total.values, 2.0**exponent))
+        total = dialect.aggregates.as_double(fill("sum({})", value), exponent)
     else:
         once = dialect.aggregates.compensated("{}")
         total = fill(once, *[value] * once.count("{}"))

@@ -131,7 +131,7 @@ class Aggregates(Protocol):
         """The sum of doubles below 2^62 in magnitude, each rounded to a whole number, as an exact integer."""
         ...
 
-    def as_double(self, whole: str, exponent: int) -> Fragment:
+    def as_double(self, whole: Fragment, exponent: int) -> Fragment:
         """Of an exact integer x * 2^exponent the double x."""
         ...
 
@@ -293,11 +293,6 @@ class Sequences(Protocol):
 
     def quotient(self, left: str, right: str) -> str:
         """An integer from 0 up divided by another, the rest dropped; NULL where that is 0."""
-        ...
-
-    def passed(self, key: str, bits: str) -> str:
-        """Over a group of events: how many steps are done one after the other, each by an event of its own. `bits` says
-        with bit 0, 1, ... which steps an event fits."""
         ...
 
     def best(self, packing: Packing, depth: str, start: str) -> str:

@@ -33,9 +33,9 @@ class ClickhouseAggregates:
         # Under a NULL there may stand what no integer can be made of.
         return f"sum(toInt128(accurateCastOrNull(round({column}), 'Int64')))"
 
-    def as_double(self, whole: str, exponent: int) -> Fragment:
+    def as_double(self, whole: Fragment, exponent: int) -> Fragment:
         double = f"toFloat64(toInt64(intDiv(s, {LOW}))) * {LOW} + toFloat64(toInt64(s % {LOW}))"
-        return Fragment(f"arrayMap(s -> {double}, [{whole}])[1] / ?::DOUBLE", (2.0**exponent,))
+        return fill(f"arrayMap(s -> {double}, [{{}}])[1] / {{}}", whole, Fragment("?::DOUBLE", (2.0**exponent,)))
 
     def exponent(self, column: str) -> str:
         return (

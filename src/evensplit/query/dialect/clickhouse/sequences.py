@@ -30,10 +30,6 @@ class ClickhouseSequences:
     def quotient(self, left: str, right: str) -> str:
         return f"intDiv({left}, nullIf({right}, 0))"
 
-    def passed(self, key: str, bits: str) -> str:
-        step = "(done, event) -> done + bitAnd(bitShiftRight(event.2, done), toInt64(1))"
-        return f"arrayFold({step}, arraySort(groupArray((assumeNotNull({key}), assumeNotNull({bits})))), toInt64(0))"
-
     def best(self, packing: Packing, depth: str, start: str) -> str:
         return f"to{_kind(packing)}({depth}) * {_whole(packing, packing.keys)} - {start}"
 

@@ -32,8 +32,8 @@ class DuckdbAggregates:
     def rounded_sum(self, column: str) -> str:
         return f"sum(({column})::BIGINT)"
 
-    def as_double(self, whole: str, exponent: int) -> Fragment:
-        return Fragment(f"{whole}::DOUBLE / ?::DOUBLE", (2.0**exponent,))
+    def as_double(self, whole: Fragment, exponent: int) -> Fragment:
+        return fill("{}::DOUBLE / {}", whole, Fragment("?::DOUBLE", (2.0**exponent,)))
 
     def exponent(self, column: str) -> str:
         return (

@@ -28,10 +28,6 @@ class DuckdbSequences:
     def quotient(self, left: str, right: str) -> str:
         return f"({left}) // nullif({right}, 0)"
 
-    def passed(self, key: str, bits: str) -> str:
-        step = "lambda done, fits: done + ((fits >> done) & 1)"
-        return f"list_reduce(list({bits} ORDER BY {key}), {step}, 0::BIGINT)"
-
     def best(self, packing: Packing, depth: str, start: str) -> str:
         return f"({depth})::{_kind(packing)} * {packing.keys} - {start}"
 
