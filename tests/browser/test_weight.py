@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -24,6 +25,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     found.close()
 
 
+def is_asset(address: str) -> bool:
+    return "/static/" in address
+
+
 class Wire:
     """Counts what comes over the wire, as the browser's network panel does; what its cache answers counts nothing."""
 
@@ -31,18 +36,35 @@ class Wire:
         self.page = page
         self.assets: dict[str, int] = {}
         self.total = 0
-        self._urls: dict[str, str] = {}
+        self._under_way: dict[str, str] = {}
         session = page.context.new_cdp_session(page)
         session.send("Network.enable")
-        session.on(
-            "Network.requestWillBeSent", lambda sent: self._urls.update({sent["requestId"]: sent["request"]["url"]})
-        )
+        session.on("Network.requestWillBeSent", self._sent)
         session.on("Network.loadingFinished", self._finished)
+        session.on("Network.loadingFailed", self._failed)
 
-    def _finished(self, done: dict[str, object]) -> None:
-        address, size = self._urls.get(str(done["requestId"]), ""), int(float(str(done["encodedDataLength"])))
+    def settle(self) -> None:
+        """Wait for the files of the page that is open. The browser may tell of their end after that of the page, and of
+        the end of those that a page had asked for when it was left, never."""
+        self.page.wait_for_load_state("load")
+        for _ in range(500):
+            if not any(map(is_asset, self._under_way.values())):
+                return
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"never finished: {self._under_way}")
+
+    def _sent(self, sent: dict[str, Any]) -> None:
+        if sent["type"] == "Document":
+            self._under_way.clear()  # what the page that is left had asked for ends without a word
+        self._under_way[sent["requestId"]] = sent["request"]["url"]
+
+    def _failed(self, failed: dict[str, Any]) -> None:
+        self._under_way.pop(failed["requestId"], None)
+
+    def _finished(self, done: dict[str, Any]) -> None:
+        address, size = self._under_way.pop(done["requestId"], ""), int(done["encodedDataLength"])
         self.total += size
-        if "/static/" in address and size:
+        if is_asset(address) and size:
             self.assets[address] = size
 
     def reset(self) -> None:
@@ -50,10 +72,11 @@ class Wire:
         self.total = 0
 
 
-def everywhere(server: Server, page: Page) -> None:
+def everywhere(server: Server, wire: Wire) -> None:
     for path in PATHS:
-        page.goto(url(server) + path)
-        expect(page.locator("[aria-busy]")).to_have_count(0)
+        wire.page.goto(url(server) + path)
+        expect(wire.page.locator("[aria-busy]")).to_have_count(0)
+        wire.settle()
 
 
 def test_little_at_first_and_no_assets_afterwards(server: Server, chromium: Browser) -> None:
@@ -61,13 +84,15 @@ def test_little_at_first_and_no_assets_afterwards(server: Server, chromium: Brow
         page = visitor.page()
         wire = Wire(page)
         sign_in(page, url(server))
+        wire.settle()
         page.goto(f"{url(server)}/explore/trend")
         answered(page)
+        wire.settle()
         assert any("plotly" in address for address in wire.assets), "the chart's script was counted"
         assert 100_000 < wire.total <= MOST_AT_FIRST, wire.assets
-        everywhere(server, page)
+        everywhere(server, wire)
         wire.reset()
-        everywhere(server, page)
+        everywhere(server, wire)
         assert wire.total > 0, "pages themselves are fetched"
         assert not wire.assets, "assets come from the browser's cache"
 
