@@ -1,26 +1,34 @@
-"""Fixtures of every test in a browser. A file brings its own server, mostly as `shop`."""
+"""Fixtures of every test in a browser. A file brings its own server as `server`, with `PASSWORD` for its admin."""
 
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.chromium import Watched, chromium, playwright, watched
-from tests.browser.signing_in import sign_in, url
+from tests.browser.chromium import Shared, Watched, chromium, playwright, shared
+from tests.browser.signing_in import url
 from tests.system.server import Server
 
-__all__ = ["chromium", "page", "playwright", "visitor"]
+__all__ = ["chromium", "page", "playwright", "signed_in", "visitor"]
 
 
-@pytest.fixture
-def visitor(chromium: Browser) -> Iterator[Watched]:
-    with watched(chromium, viewport={"width": 1280, "height": 900}) as found:
+@pytest.fixture(scope="module")
+def signed_in(server: Server, chromium: Browser) -> Iterator[Shared]:
+    """The profile of the admin of the file's `server`, who signs in once. A test that is about signing in or out, or
+    about anybody else, has one of its own.
+    """
+    with shared(chromium, url(server), viewport={"width": 1280, "height": 900}) as found:
         yield found
 
 
 @pytest.fixture
-def page(shop: Server, visitor: Watched) -> Page:
-    """Signed in as the admin of the file's `shop`."""
-    found = visitor.page()
-    sign_in(found, url(shop))
-    return found
+def visitor(signed_in: Shared) -> Iterator[Watched]:
+    """The admin of the file's `server`, during one test."""
+    with signed_in.watched() as found:
+        yield found
+
+
+@pytest.fixture
+def page(visitor: Watched) -> Page:
+    """An empty page of the `visitor`."""
+    return visitor.page()

@@ -24,7 +24,7 @@ NOTE = "New <b>prices</b>"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("boards") / "data", {"EVENSPLIT_ADMIN_PASSWORD": PASSWORD}).start()
     with server.client() as api:
         assert api.capture(happened())["rejected"] == 0
@@ -63,8 +63,8 @@ def values(page: Page, name: str) -> list[float]:
     return found
 
 
-def test_put_up_filled_and_looked_at(shop: Server, page: Page) -> None:
-    page.goto(f"{url(shop)}/dashboards")
+def test_put_up_filled_and_looked_at(server: Server, page: Page) -> None:
+    page.goto(f"{url(server)}/dashboards")
     page.get_by_label("Name").fill("Monday & <more>")
     page.get_by_label("What it is for").fill("What we look at")
     page.get_by_role("button", name="Put it up").click()
@@ -74,8 +74,8 @@ def test_put_up_filled_and_looked_at(shop: Server, page: Page) -> None:
         page.get_by_role("button", name="Add", exact=True).click()
         tile(page, name)
     page.get_by_role("link", name="Done").click()
-    assert [each[0] for each in layout(shop, "Monday & <more>")] == ["Purchases", "Visits"]
-    with shop.client() as api:
+    assert [each[0] for each in layout(server, "Monday & <more>")] == ["Purchases", "Visits"]
+    with server.client() as api:
         reply = api.post("/v1/reports/trend", REPORTS["Purchases"][1]).good()
     assert values(page, "Purchases") == reply["series"][0]["values"]
     expect(tile(page, "Purchases").locator(".chart .scatterlayer .trace")).to_have_count(1)
@@ -84,9 +84,9 @@ def test_put_up_filled_and_looked_at(shop: Server, page: Page) -> None:
     assert [row[0] for row in figures(page)] == reply["series"][0]["values"]
 
 
-def test_every_tile_has_the_figures_of_the_api(shop: Server, page: Page) -> None:
-    page.goto(put_up(shop, "All", *((name, 6, 4) for name in REPORTS)))
-    with shop.client() as api:
+def test_every_tile_has_the_figures_of_the_api(server: Server, page: Page) -> None:
+    page.goto(put_up(server, "All", *((name, 6, 4) for name in REPORTS)))
+    with server.client() as api:
         steps = api.get("/v1/saved/Way%20to%20buy/run").good()["steps"]
         totals = api.get("/v1/saved/Visits/run").good()["totals"]
     shown = values(page, "Way to buy")
@@ -98,18 +98,18 @@ def test_every_tile_has_the_figures_of_the_api(shop: Server, page: Page) -> None
     assert [row[2] for row in rows[1:]] == [str(step["users"]) for step in steps]
 
 
-def test_a_low_tile_shows_figures_alone(shop: Server, page: Page) -> None:
-    page.goto(put_up(shop, "Figures", ("Visits", 12, 2)))
+def test_a_low_tile_shows_figures_alone(server: Server, page: Page) -> None:
+    page.goto(put_up(server, "Figures", ("Visits", 12, 2)))
     shown = tile(page, "Visits")
     expect(shown.locator(".headline")).to_be_visible()
     assert shown.locator(".chart").count() == 0
-    with shop.client() as api:
+    with server.client() as api:
         totals = api.get("/v1/saved/Visits/run").good()["totals"]
     assert shown.locator(".headline data").first.get_attribute("value") == str(totals["visitors"])
 
 
-def test_arranged_by_keyboard_and_kept(shop: Server, page: Page) -> None:
-    page.goto(put_up(shop, "Keys", *((name, 6, 4) for name in REPORTS)))
+def test_arranged_by_keyboard_and_kept(server: Server, page: Page) -> None:
+    page.goto(put_up(server, "Keys", *((name, 6, 4) for name in REPORTS)))
     page.get_by_role("link", name="Edit").click()
     last = tile(page, "Visits")
     last.get_by_label("Move earlier").focus()
@@ -124,25 +124,25 @@ def test_arranged_by_keyboard_and_kept(shop: Server, page: Page) -> None:
     expect(last.locator(".headline")).to_be_visible()
     tile(page, "Way to buy").get_by_label("Take Way to buy off").click()
     expect(page.locator("#said")).to_contain_text("is off the dashboard")
-    assert layout(shop, "Keys") == [("Visits", 0, 0, 12, 2), ("Purchases", 0, 2, 6, 4)]
+    assert layout(server, "Keys") == [("Visits", 0, 0, 12, 2), ("Purchases", 0, 2, 6, 4)]
     page.reload()
     assert page.locator(".tile-card h2").all_inner_texts() == ["Visits", "Purchases"]
-    with shop.client() as api:
+    with server.client() as api:
         api.get("/v1/saved/Way%20to%20buy").good()
 
 
-def test_arranged_by_pointer(shop: Server, page: Page) -> None:
-    page.goto(put_up(shop, "Pointer", *((name, 4, 4) for name in REPORTS)) + "?edit=1")
+def test_arranged_by_pointer(server: Server, page: Page) -> None:
+    page.goto(put_up(server, "Pointer", *((name, 4, 4) for name in REPORTS)) + "?edit=1")
     for name in REPORTS:
         tile(page, name)
     first, last = (tile(page, name).locator(".tile-head .tag") for name in ("Purchases", "Visits"))
     first.drag_to(last)
     expect(page.locator("#said")).to_have_text("Purchases: 3 of 3")
-    assert [each[0] for each in layout(shop, "Pointer")] == ["Way to buy", "Visits", "Purchases"]
+    assert [each[0] for each in layout(server, "Pointer")] == ["Way to buy", "Visits", "Purchases"]
 
 
-def test_a_range_and_a_zone_of_its_own(shop: Server, page: Page) -> None:
-    page.goto(put_up(shop, "Range", ("Purchases", 12, 8), since="-3d"))
+def test_a_range_and_a_zone_of_its_own(server: Server, page: Page) -> None:
+    page.goto(put_up(server, "Range", ("Purchases", 12, 8), since="-3d"))
     assert len(values(page, "Purchases")) == 4, "the dashboard's range goes before the report's"
     page.get_by_label("When").select_option("last 7 days")
     page.wait_for_url(re.compile("since=-7d"))
@@ -151,21 +151,21 @@ def test_a_range_and_a_zone_of_its_own(shop: Server, page: Page) -> None:
     page.get_by_label("Time zone").press("Enter")
     page.wait_for_url(re.compile("timezone=Asia"))
     tokyo = values(page, "Purchases")
-    with shop.client() as api:
+    with server.client() as api:
         asked = {**REPORTS["Purchases"][1], "since": "-7d", "timezone": "Asia/Tokyo"}
         assert tokyo == api.post("/v1/reports/trend", asked).good()["series"][0]["values"]
     page.get_by_role("link", name="Edit").click()
     assert "timezone=Asia" in page.url and "since=-7d" in page.url
 
 
-def test_annotations_stand_on_charts_over_time(shop: Server, page: Page) -> None:
-    page.goto(put_up(shop, "Notes", ("Purchases", 6, 4), ("Way to buy", 6, 4)))
+def test_annotations_stand_on_charts_over_time(server: Server, page: Page) -> None:
+    page.goto(put_up(server, "Notes", ("Purchases", 6, 4), ("Way to buy", 6, 4)))
     noted = tile(page, "Purchases")
     expect(noted.locator(".chart .shapelayer path")).to_have_count(1)
     noted.locator(".tile-foot summary").click()
     expect(noted.locator(".menu-list li")).to_have_text(f"{moment(5, 0)[:10]} {NOTE}")
     assert tile(page, "Way to buy").locator(".shapelayer path").count() == 0, "steps have no time"
-    page.goto(f"{url(shop)}/annotations")
+    page.goto(f"{url(server)}/annotations")
     page.get_by_label("When").fill(moment(3, 0)[:10])
     page.get_by_label("What", exact=True).fill("Newsletter")
     page.get_by_role("button", name="Note it").click()
@@ -175,41 +175,41 @@ def test_annotations_stand_on_charts_over_time(shop: Server, page: Page) -> None
     expect(page.get_by_role("row", name="Newsletter")).to_have_count(0)
 
 
-def test_a_slow_tile_holds_nobody_up(shop: Server, page: Page) -> None:
-    path = put_up(shop, "Slow", ("Purchases", 6, 4), ("Visits", 6, 4))
+def test_a_slow_tile_holds_nobody_up(server: Server, page: Page) -> None:
+    path = put_up(server, "Slow", ("Purchases", 6, 4), ("Visits", 6, 4))
     page.route("**/answer?report=Purchases*", lambda route: None)  # never answered
     page.goto(path)
     tile(page, "Visits")
     expect(page.locator(".tile-card .answer-body[aria-busy]")).to_have_count(1)
 
 
-def test_fills_the_screen(shop: Server, page: Page) -> None:
-    page.goto(put_up(shop, "Screen", ("Visits", 12, 2)))
+def test_fills_the_screen(server: Server, page: Page) -> None:
+    page.goto(put_up(server, "Screen", ("Visits", 12, 2)))
     tile(page, "Visits")
     page.get_by_role("button", name="Full screen").click()
     expect(page.locator("#board:fullscreen")).to_be_visible()
 
 
-def test_settings_and_taken_down(shop: Server, page: Page) -> None:
-    page.goto(put_up(shop, "Old name", ("Visits", 12, 2)) + "?edit=1")
+def test_settings_and_taken_down(server: Server, page: Page) -> None:
+    page.goto(put_up(server, "Old name", ("Visits", 12, 2)) + "?edit=1")
     page.get_by_role("button", name="Settings").click()
     dialog = page.get_by_role("dialog", name="This dashboard")
     dialog.get_by_label("Name").fill("New name")
     dialog.get_by_label("From").fill("-7d")
     dialog.get_by_role("button", name="Keep").click()
     expect(page.get_by_role("heading", name="New name")).to_be_visible()
-    with shop.client() as api:
+    with server.client() as api:
         kept = api.get("/v1/dashboards/New%20name").good()
         assert kept["since"] == "-7d" and len(kept["layout"]) == 1
         page.get_by_role("button", name="Settings").click()
         page.once("dialog", lambda question: question.accept())
         page.get_by_role("button", name="Take it down").click()
-        page.wait_for_url(f"{url(shop)}/dashboards")
+        page.wait_for_url(f"{url(server)}/dashboards")
         assert api.get("/v1/dashboards/New%20name").status == 404
 
 
-def test_a_link_shows_that_dashboard_and_nothing_else(shop: Server, page: Page, chromium: Browser) -> None:
-    page.goto(put_up(shop, "Shown", ("Purchases", 6, 4), ("Visits", 6, 2)))
+def test_a_link_shows_that_dashboard_and_nothing_else(server: Server, page: Page, chromium: Browser) -> None:
+    page.goto(put_up(server, "Shown", ("Purchases", 6, 4), ("Visits", 6, 2)))
     expected = values(page, "Purchases")
     page.get_by_role("button", name="Share").click()
     link = page.get_by_label("Link", exact=True).input_value()
@@ -224,15 +224,15 @@ def test_a_link_shows_that_dashboard_and_nothing_else(shop: Server, page: Page, 
         answer = f"{link}/answer?report={quote('Way to buy')}"
         assert elsewhere.request.get(answer).status == 404, "a report that does not stand on it"
         for path in ("/dashboards/Shown", "/explore/trend", "/saved/Purchases"):
-            elsewhere.goto(url(shop) + path)
+            elsewhere.goto(url(server) + path)
             assert "/sign-in" in elsewhere.url
         page.get_by_role("button", name="Revoke").click()
         assert elsewhere.request.get(link).status == 404
 
 
-def test_a_viewer_looks_and_changes_nothing(shop: Server, page: Page, chromium: Browser) -> None:
-    path = put_up(shop, "Looked at", ("Visits", 12, 2))
-    page.goto(f"{url(shop)}/accounts")
+def test_a_viewer_looks_and_changes_nothing(server: Server, page: Page, chromium: Browser) -> None:
+    path = put_up(server, "Looked at", ("Visits", 12, 2))
+    page.goto(f"{url(server)}/accounts")
     page.get_by_label("Name or e-mail").fill("vera")
     page.locator('form[action="/accounts"] select').select_option("viewer")
     page.get_by_role("button", name="Make a one-time link").click()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import Watched, watched
-from tests.browser.signing_in import PASSWORD, sign_in, url
+from tests.browser.signing_in import PASSWORD, url
 from tests.browser.site import standing
 from tests.browser.test_explore import happened
 from tests.browser.visitor import Visitor
@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def page(server: Server, visitor: Watched) -> Page:
     found = visitor.page()
-    sign_in(found, url(server))
+    found.goto(f"{url(server)}/account")
     found.get_by_role("link", name="Events", exact=True).first.click()
     expect(found.locator("#live-dot.on")).to_be_visible()
     return found

@@ -7,16 +7,18 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, expect
+from playwright.sync_api import Browser, Page, expect
 
 from evensplit.ui.routes import ROUTES
-from tests.browser.chromium import watched
+from tests.browser.chromium import Shared, shared
 from tests.browser.demo import demo
-from tests.browser.signing_in import sign_in, url
+from tests.browser.signing_in import url
+from tests.browser.test_explore import figures
 from tests.browser.test_pages import LOOKS, examine
 from tests.system.server import Server
 
 PICTURES = Path(__file__).parents[2] / "artefacts"
+PICTURED = {"light", "dark", "narrow"}
 FUNNEL = quote('{"steps":["product_view","add_to_cart","purchase"]}')
 
 # route: (addresses to look at, the main action's selector, if it has one)
@@ -85,12 +87,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield found
 
 
+@pytest.fixture(scope="module", params=LOOKS)
+def look(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
 @pytest.fixture(scope="module")
-def signed_in(server: Server, chromium: Browser) -> StorageState:
-    """The cookies of the admin: one signs in once."""
-    with watched(chromium) as visitor:
-        sign_in(visitor.page(), url(server))
-        return visitor.context.storage_state()
+def screen(server: Server, chromium: Browser, look: str) -> Iterator[Shared]:
+    """The admin's profile with that look."""
+    with shared(chromium, url(server), **LOOKS[look]) as found:
+        yield found
 
 
 def test_every_route_is_looked_at() -> None:
@@ -98,37 +105,36 @@ def test_every_route_is_looked_at() -> None:
     assert there == set(PAGES) | ELSEWHERE
 
 
-@pytest.mark.parametrize("look", [name for name in LOOKS if name != "wide"])
 @pytest.mark.parametrize("route", PAGES)
-def test_it_can_be_looked_at(server: Server, chromium: Browser, signed_in: StorageState, route: str, look: str) -> None:
-    with watched(chromium, storage_state=signed_in, **LOOKS[look]) as visitor:
+def test_it_can_be_looked_at(server: Server, screen: Shared, route: str, look: str) -> None:
+    with screen.watched() as visitor:
         page = visitor.page()
         for address in PAGES[route][0]:
             reply = page.goto(url(server) + address.replace("SOMEBODY", somebody(server)))
             assert reply is not None and reply.status == 200, f"{address}: {reply and reply.status}"
             settled(page)
+            if route == "/explore/{kind}":
+                page.locator(".chart .main-svg").first.wait_for()
+                assert figures(page), f"{address} has no figures"
             name = address.partition("?q=")[0].strip("/").replace("/", "-").replace("?", "-") or "home"
-            PICTURES.mkdir(exist_ok=True)
-            page.screenshot(path=PICTURES / f"{name}-{look}.png", full_page=True)
+            if look in PICTURED:
+                PICTURES.mkdir(exist_ok=True)
+                page.screenshot(path=PICTURES / f"{name}-{look}.png", full_page=True)
             examine(page, look, name)
 
 
 @pytest.mark.parametrize("route", [route for route, (_, action) in PAGES.items() if action])
-def test_its_main_action_is_reached_by_keyboard(
-    server: Server, chromium: Browser, signed_in: StorageState, route: str
-) -> None:
+def test_its_main_action_is_reached_by_keyboard(server: Server, page: Page, route: str) -> None:
     addresses, action = PAGES[route]
-    with watched(chromium, storage_state=signed_in, viewport={"width": 1280, "height": 900}) as visitor:
-        page = visitor.page()
-        page.goto(url(server) + addresses[0])
-        settled(page)
-        for _ in range(120):
-            page.keyboard.press("Tab")
-            if page.evaluate("action => document.activeElement.matches(action)", action):
-                break
-        else:
-            pytest.fail(f"{action} is not among the first 120 stops of the tabulator on {addresses[0]}")
-        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", "where one is, is seen"
+    page.goto(url(server) + addresses[0])
+    settled(page)
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate("action => document.activeElement.matches(action)", action):
+            break
+    else:
+        pytest.fail(f"{action} is not among the first 120 stops of the tabulator on {addresses[0]}")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", "where one is, is seen"
 
 
 def somebody(server: Server) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.chromium import Watched, watched
-from tests.browser.signing_in import PASSWORD, sign_in, url
+from tests.browser.chromium import Shared, Watched, watched
+from tests.browser.signing_in import PASSWORD, url
 from tests.browser.test_explore import event, happened
 from tests.browser.test_pages import LOOKS, examine
 from tests.system.server import Server
@@ -36,7 +36,7 @@ RATES = {"control": 3, "warm": 6, "cold": 3, "treatment": 6}  # of ten users buy
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Events of the past, and an experiment with 600 users that has run until now."""
     server = Server(tmp_path_factory.mktemp("experiments") / "data", {"EVENSPLIT_ADMIN_PASSWORD": PASSWORD}).start()
     with server.client() as api:
@@ -104,10 +104,10 @@ def agree(page: Page, found: dict[str, Any]) -> int:
 @pytest.mark.parametrize(
     "asked", [{}, {"method": "fixed", "correction": "holm", "alpha": "0.1"}, {"method": "bayesian"}]
 )
-def test_every_figure_is_that_of_the_api(shop: Server, page: Page, asked: dict[str, str]) -> None:
+def test_every_figure_is_that_of_the_api(server: Server, page: Page, asked: dict[str, str]) -> None:
     query = "&".join(f"{key}={value}" for key, value in asked.items())
-    page.goto(f"{url(shop)}/experiments/tea?{query}")
-    found = results(shop, "tea", **asked)
+    page.goto(f"{url(server)}/experiments/tea?{query}")
+    found = results(server, "tea", **asked)
     assert agree(page, found) >= 30
     users = page.locator("#users tbody tr").evaluate_all(
         "rows => rows.map(row => [row.cells[0].textContent, Number(row.cells[1].querySelector('data').value)])"
@@ -118,16 +118,16 @@ def test_every_figure_is_that_of_the_api(shop: Server, page: Page, asked: dict[s
     assert page.locator("#definition").inner_text() == found["definition"]
 
 
-def test_unknown_is_said_with_its_reason_and_has_no_bar(shop: Server, page: Page) -> None:
-    page.goto(f"{url(shop)}/experiments/tea")
+def test_unknown_is_said_with_its_reason_and_has_no_bar(server: Server, page: Page) -> None:
+    page.goto(f"{url(server)}/experiments/tea")
     refunds = page.locator('tbody[data-metric="refunds"]')
     expect(refunds).to_contain_text("unknown: at least 2 a side are needed")
     assert refunds.locator("svg circle").count() == 0
     assert page.locator('tbody[data-metric="bought"] svg circle').count() == 2
 
 
-def test_pickers_change_the_address_and_the_figures(shop: Server, page: Page) -> None:
-    page.goto(f"{url(shop)}/experiments/tea")
+def test_pickers_change_the_address_and_the_figures(server: Server, page: Page) -> None:
+    page.goto(f"{url(server)}/experiments/tea")
     page.get_by_label("Method").select_option("bayesian")
     page.wait_for_url("**method=bayesian**")
     expect(page.locator("#primary thead")).to_contain_text("chance to win")
@@ -139,11 +139,11 @@ def test_pickers_change_the_address_and_the_figures(shop: Server, page: Page) ->
     expect(page.get_by_label("Split by")).to_have_value("")
 
 
-def test_over_time_and_who_is_in_it(shop: Server, page: Page) -> None:
-    page.goto(f"{url(shop)}/experiments/tea")
+def test_over_time_and_who_is_in_it(server: Server, page: Page) -> None:
+    page.goto(f"{url(server)}/experiments/tea")
     expect(page.locator("#over-time [aria-busy]")).to_have_count(0)
     page.locator("#over-time .chart .main-svg").first.wait_for()
-    last = results(shop, "tea")["users"]
+    last = results(server, "tea")["users"]
     so_far = page.locator("#over-time section", has=page.get_by_role("heading", name="Users so far"))
     so_far.locator("summary").click()
     shown = so_far.locator("tbody data").evaluate_all("all => all.map(each => Number(each.value))")
@@ -194,25 +194,25 @@ def put_together(page: Page, at: str) -> None:
     expect(page.locator("#guide")).to_contain_text("control 50% (control), treatment 50%")
 
 
-def test_from_the_idea_to_the_end(shop: Server, visitor: Watched, page: Page) -> None:
+def test_from_the_idea_to_the_end(server: Server, visitor: Watched, page: Page) -> None:
     visitor.tolerate("422")
-    at = url(shop)
+    at = url(server)
     put_together(page, at)
     page.get_by_role("button", name="Create and start").click()
     page.wait_for_url("**/experiments/cups")
     expect(page.locator("#status")).to_have_text("running")
     expect(page.locator("#verdict h2")).to_have_text("Keep it running: it is not decided yet.")
-    with shop.client() as api:
+    with server.client() as api:
         stored = api.get("/v1/experiments/cups").good(200)
     assert json.dumps(stored["variants"][1]["payload"]) == '{"size": 1.5}'
     assert stored["description"] == "Larger cups sell more."
-    take_part(shop, "cups", 400)
+    take_part(server, "cups", 400)
     page.goto(f"{at}/experiments")
     row = page.locator("tr", has=page.get_by_role("link", name="cups"))
     expect(row.locator("td").nth(2)).to_have_text("400")
     expect(row.locator(".tag").nth(1)).to_have_text("ship treatment")
     row.get_by_role("link", name="cups").click()
-    assert agree(page, results(shop, "cups")) == 7
+    assert agree(page, results(server, "cups")) == 7
     expect(page.locator("#verdict h2")).to_have_text("Ship treatment.")
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Stop").click()
@@ -226,11 +226,11 @@ def part(page: Page, path: str) -> Locator:
     return page.locator(f'[data-path="{path}"]')
 
 
-def test_metrics_of_some_events_only(shop: Server, visitor: Watched, page: Page) -> None:
+def test_metrics_of_some_events_only(server: Server, visitor: Watched, page: Page) -> None:
     """Conditions are put together as in Explore, and are what the API then has."""
     visitor.tolerate("422")
     with page.expect_response("**/explore/catalogue"):
-        page.goto(f"{url(shop)}/new-experiment")
+        page.goto(f"{url(server)}/new-experiment")
     page.get_by_label("Name").fill("in Germany")
     page.get_by_role("button", name="Next").click()
     page.get_by_role("button", name="Next").click()
@@ -271,7 +271,7 @@ def test_metrics_of_some_events_only(shop: Server, visitor: Watched, page: Page)
     expect(page.locator("#guide")).to_contain_text("bought (primary proportion: purchase with 2 conditions)")
     page.get_by_role("button", name="Create as draft").click()
     page.wait_for_url("**/experiments/in%20Germany")
-    with shop.client() as api:
+    with server.client() as api:
         bought, way = api.get("/v1/experiments/in%20Germany").good(200)["metrics"]
     filters = [{"property": "country", "op": "in", "value": ["DE"]}, {"property": "revenue", "op": "gte", "value": 7.5}]
     assert told(bought["event"]) == {"event_type": "purchase", "filters": filters}
@@ -287,17 +287,17 @@ def told(event: dict[str, Any]) -> dict[str, Any]:
     return {"event_type": event["event_type"], "filters": kept}
 
 
-def test_changing_and_deleting(shop: Server, visitor: Watched, page: Page) -> None:
+def test_changing_and_deleting(server: Server, visitor: Watched, page: Page) -> None:
     visitor.tolerate("422")
-    with shop.client() as api:
+    with server.client() as api:
         api.post("/v1/experiments", {"name": "short one", "variants": [{"name": "a"}, {"name": "b"}]}).good(201)
-    page.goto(f"{url(shop)}/experiments/short one/setup")
+    page.goto(f"{url(server)}/experiments/short one/setup")
     page.get_by_label("Weight of b").fill("3")
     page.get_by_placeholder("another variant").fill("c")
     page.get_by_role("button", name="Keep the changes").click()
     expect(page.get_by_label("Weight of b")).to_have_value("3")
     expect(page.get_by_label("Weight of c")).to_have_value("0")
-    assert f"{url(shop)}/v1/experiments/short%20one/assignments" in page.locator(".snippets").inner_text()
+    assert f"{url(server)}/v1/experiments/short%20one/assignments" in page.locator(".snippets").inner_text()
     page.locator("#delete input[name=typed]").fill("short")
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("alert")).to_contain_text("must be the experiment's name, is 'short'")
@@ -308,15 +308,17 @@ def test_changing_and_deleting(shop: Server, visitor: Watched, page: Page) -> No
 
 
 @pytest.mark.parametrize("look", [look for look in LOOKS if look != "wide"])
-def test_everybody_can_read_them(shop: Server, chromium: Browser, look: str) -> None:
-    with watched(chromium, **LOOKS[look]) as visitor:
+def test_everybody_can_read_them(server: Server, chromium: Browser, signed_in: Shared, look: str) -> None:
+    """What the demo's pages do not show: all that may be asked of results at once, and the metrics of a new one."""
+    with watched(chromium, storage_state=signed_in.state, **LOOKS[look]) as visitor:
         page = visitor.page()
-        sign_in(page, url(shop))
-        asked = {"results": "?method=bayesian&dimension=country&checks=all", "list": "", "new": "#metrics"}
-        paths = {"list": "/experiments", "results": "/experiments/tea", "new": "/new-experiment"}
-        paths |= {name: f"/experiments/tea/{name}" for name in ("people", "history", "setup")}
+        paths = {
+            "list": "/experiments",
+            "results": "/experiments/tea?method=bayesian&dimension=country&checks=all",
+            "new": "/new-experiment#metrics",
+        }
         for name, path in paths.items():
-            page.goto(url(shop) + path + asked.get(name, ""))
+            page.goto(url(server) + path)
             expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=60_000)
             if name == "list":
                 expect(page.locator("tbody tr").last.locator("td").nth(2)).not_to_have_text("…")

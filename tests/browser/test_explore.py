@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chromium import Watched, watched
+from tests.browser.chromium import watched
 from tests.browser.signing_in import PASSWORD, url
 from tests.system.server import Server
 
@@ -48,7 +48,7 @@ def event(name: str, user: str, day: int, n: int, properties: dict[str, Any]) ->
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("shop") / "data", {"EVENSPLIT_ADMIN_PASSWORD": PASSWORD}).start()
     with server.client() as api:
         assert api.capture(happened())["rejected"] == 0
@@ -89,43 +89,44 @@ def figures(page: Page, table: int = 0) -> list[list[float | None]]:
 # --- the first start -------------------------------------------------------------------------------
 
 
-def test_from_the_first_start_to_a_trend(new_server: Callable[..., Server], visitor: Watched) -> None:
+def test_from_the_first_start_to_a_trend(new_server: Callable[..., Server], chromium: Browser) -> None:
     server = new_server().start()
     found = re.search(r"http://127\.0\.0\.1:\d+/welcome\?token=[0-9a-f]{48}", server.said())
     assert found, server.said()
-    page = visitor.page()
-    page.goto(found[0])
-    page.get_by_label("Password").fill("too short")
-    page.get_by_label("The same again").fill("too short")
-    page.get_by_role("button", name="Set password").click()
-    assert page.url == found[0], "the browser itself knows how long a password must be"
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_label("The same again").fill(PASSWORD)
-    page.get_by_role("button", name="Set password").click()
-    expect(page).to_have_url(f"{url(server)}/")
-    expect(page.get_by_role("heading", name="No events yet")).to_be_visible()
-    with server.client() as api:
-        api.capture(happened())
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Explore").click()
-    page.get_by_role("main").get_by_role("link", name="Trend").click()
-    answered(page)
-    page.get_by_label("Event of line A").fill("purchase")
-    page.get_by_label("Event of line A").press("Tab")
-    answered(page)
-    with server.client() as api:
-        reply = api.trend([{"event": "purchase"}])
-    assert [row[0] for row in figures(page)] == reply["series"][0]["values"]
-    again = visitor.page()
-    visitor.tolerate("404")
-    again.goto(found[0])
-    expect(again.get_by_role("heading", name="This link does not work any more")).to_be_visible()
+    with watched(chromium, viewport={"width": 1280, "height": 900}) as visitor:
+        page = visitor.page()
+        page.goto(found[0])
+        page.get_by_label("Password").fill("too short")
+        page.get_by_label("The same again").fill("too short")
+        page.get_by_role("button", name="Set password").click()
+        assert page.url == found[0], "the browser itself knows how long a password must be"
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_label("The same again").fill(PASSWORD)
+        page.get_by_role("button", name="Set password").click()
+        expect(page).to_have_url(f"{url(server)}/")
+        expect(page.get_by_role("heading", name="No events yet")).to_be_visible()
+        with server.client() as api:
+            api.capture(happened())
+        page.get_by_role("navigation", name="Main").get_by_role("link", name="Explore").click()
+        page.get_by_role("main").get_by_role("link", name="Trend").click()
+        answered(page)
+        page.get_by_label("Event of line A").fill("purchase")
+        page.get_by_label("Event of line A").press("Tab")
+        answered(page)
+        with server.client() as api:
+            reply = api.trend([{"event": "purchase"}])
+        assert [row[0] for row in figures(page)] == reply["series"][0]["values"]
+        again = visitor.page()
+        visitor.tolerate("404")
+        again.goto(found[0])
+        expect(again.get_by_role("heading", name="This link does not work any more")).to_be_visible()
 
 
 # --- the trend -------------------------------------------------------------------------------------
 
 
-def test_a_trend_put_together_by_hand_has_the_figures_of_the_api(shop: Server, page: Page) -> None:
-    page.goto(f"{url(shop)}/explore/trend")
+def test_a_trend_put_together_by_hand_has_the_figures_of_the_api(server: Server, page: Page) -> None:
+    page.goto(f"{url(server)}/explore/trend")
     answered(page)
     page.get_by_label("Event of line A").fill("purchase")
     page.get_by_label("Measure of line A").select_option("sum of")
@@ -149,7 +150,7 @@ def test_a_trend_put_together_by_hand_has_the_figures_of_the_api(shop: Server, p
         "since": "-14d",
     }
     assert asked(page) == report
-    with shop.client() as api:
+    with server.client() as api:
         reply = api.post("/v1/reports/trend", report).good()
     first, second = (series["values"] for series in reply["series"])
     assert any(first) and any(second)
@@ -159,8 +160,8 @@ def test_a_trend_put_together_by_hand_has_the_figures_of_the_api(shop: Server, p
     assert totals == [series["total"] for series in reply["series"]]
 
 
-def test_back_and_forward_bring_questions_back(shop: Server, page: Page) -> None:
-    explore(page, shop, "trend", {"series": [{"event": "purchase", "measure": "count"}]})
+def test_back_and_forward_bring_questions_back(server: Server, page: Page) -> None:
+    explore(page, server, "trend", {"series": [{"event": "purchase", "measure": "count"}]})
     before = figures(page)
     page.get_by_label("Event of line A").fill("page_view")
     page.get_by_label("Event of line A").press("Tab")
@@ -181,8 +182,8 @@ def test_back_and_forward_bring_questions_back(shop: Server, page: Page) -> None
     assert figures(page) == after
 
 
-def test_names_are_offered_as_they_were_sent(shop: Server, page: Page) -> None:
-    page.goto(f"{url(shop)}/explore/trend")
+def test_names_are_offered_as_they_were_sent(server: Server, page: Page) -> None:
+    page.goto(f"{url(server)}/explore/trend")
     offered = page.get_by_role("listbox").get_by_role("option").locator("bdi")
     page.get_by_label("Event of line A").click()
     expect(offered.filter(has_text="page_view")).to_be_visible()
@@ -193,31 +194,31 @@ def test_names_are_offered_as_they_were_sent(shop: Server, page: Page) -> None:
     assert {"device", "revenue", "<b>odd</b>"} <= set(offered.all_inner_texts())
 
 
-def test_what_others_sent_is_shown_as_text(shop: Server, page: Page) -> None:
+def test_what_others_sent_is_shown_as_text(server: Server, page: Page) -> None:
     report = {"series": [{"event": "page_view"}], "breakdown": [{"property": "<b>odd</b>", "limit": 5}]}
-    explore(page, shop, "trend", report)
+    explore(page, server, "trend", report)
     expect(page.locator("table.numbers thead")).to_contain_text("<script>alert(1)</script>")
     assert page.locator("#answer script:not([type='application/json'])").count() == 0
     assert page.locator("#answer b").count() == 0
 
 
-def test_the_people_behind_a_number(shop: Server, page: Page) -> None:
+def test_the_people_behind_a_number(server: Server, page: Page) -> None:
     report = {"series": [{"event": "purchase", "measure": "users"}], "since": "-14d"}
-    explore(page, shop, "trend", report)
+    explore(page, server, "trend", report)
     total = page.locator("table.numbers tfoot [data-at]")
     count = int(total.locator("data").get_attribute("value") or 0)
     total.click()
     people = page.get_by_role("dialog", name="These users")
     expect(people.get_by_role("listitem")).to_have_count(count)
-    with shop.client() as api:
+    with server.client() as api:
         reply = api.post("/v1/reports/trend/persons", {"report": report}).good()
     assert people.get_by_role("listitem").all_inner_texts() == [person["id"] for person in reply["persons"]]
     people.get_by_role("button", name="Close").click()
     page.locator(".chart .nsewdrag").first.wait_for()
 
 
-def test_the_table_as_a_file_and_the_chart_as_a_picture(shop: Server, page: Page) -> None:
-    explore(page, shop, "trend", {"series": [{"event": "purchase", "measure": "count"}], "since": "-14d"})
+def test_the_table_as_a_file_and_the_chart_as_a_picture(server: Server, page: Page) -> None:
+    explore(page, server, "trend", {"series": [{"event": "purchase", "measure": "count"}], "since": "-14d"})
     with page.expect_download() as file:
         page.get_by_role("link", name="CSV").click()
     rows = list(csv.reader(io.StringIO(file.value.path().read_text())))
@@ -228,8 +229,8 @@ def test_the_table_as_a_file_and_the_chart_as_a_picture(shop: Server, page: Page
     assert picture.value.path().read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_question_copied_answers_alike_elsewhere(shop: Server, page: Page) -> None:
-    explore(page, shop, "trend", {"series": [{"event": "purchase", "measure": "count"}], "since": "-14d"})
+def test_a_question_copied_answers_alike_elsewhere(server: Server, page: Page) -> None:
+    explore(page, server, "trend", {"series": [{"event": "purchase", "measure": "count"}], "since": "-14d"})
     page.get_by_role("button", name="Copy as").click()
     dialog = page.get_by_role("dialog", name="The same question elsewhere")
     expect(dialog).to_contain_text("curl http://127.0.0.1")
@@ -237,8 +238,8 @@ def test_a_question_copied_answers_alike_elsewhere(shop: Server, page: Page) -> 
     expect(dialog).to_contain_text("FROM events AS e")
 
 
-def test_saved_opened_shared_and_taken_back(shop: Server, page: Page, chromium: Browser) -> None:
-    explore(page, shop, "trend", {"series": [{"event": "purchase", "measure": "count"}], "since": "-14d"})
+def test_saved_opened_shared_and_taken_back(server: Server, page: Page, chromium: Browser) -> None:
+    explore(page, server, "trend", {"series": [{"event": "purchase", "measure": "count"}], "since": "-14d"})
     expected = figures(page)
     page.get_by_role("button", name="Save").click()
     dialog = page.get_by_role("dialog", name="Save this report")
@@ -246,15 +247,15 @@ def test_saved_opened_shared_and_taken_back(shop: Server, page: Page, chromium: 
     dialog.get_by_label("Put on the dashboard").fill("Monday")
     dialog.get_by_role("button", name="Save").click()
     expect(page.locator("#said")).to_have_text("Saved")
-    with shop.client() as api:
+    with server.client() as api:
         kept = api.get(f"/v1/saved/{quote('Purchases & <more>', safe='')}").good()
         assert kept["report"] == {"series": [{"event": "purchase", "measure": "count"}], "since": "-14d"}
         assert [tile["saved"] for tile in api.get("/v1/dashboards/Monday").good()["layout"]] == ["Purchases & <more>"]
-    page.goto(f"{url(shop)}/explore")
+    page.goto(f"{url(server)}/explore")
     page.get_by_role("link", name="Purchases & <more>").click()
     answered(page)
     assert figures(page) == expected
-    page.goto(f"{url(shop)}/explore")
+    page.goto(f"{url(server)}/explore")
     page.get_by_role("row", name="Purchases & <more>").get_by_role("button", name="Share").click()
     link = page.get_by_label("Link", exact=True).input_value()
     with watched(chromium) as stranger:
@@ -269,8 +270,8 @@ def test_saved_opened_shared_and_taken_back(shop: Server, page: Page, chromium: 
         expect(elsewhere.locator("table.numbers")).to_have_count(0)
 
 
-def test_a_slow_question_shows_progress_and_can_be_taken_back(shop: Server, page: Page) -> None:
-    explore(page, shop, "trend", {"series": [{"event": "purchase"}]})
+def test_a_slow_question_shows_progress_and_can_be_taken_back(server: Server, page: Page) -> None:
+    explore(page, server, "trend", {"series": [{"event": "purchase"}]})
     expect(page.locator("#progress")).to_be_hidden()
     page.route("**/answer?*", lambda route: time.sleep(0))  # never answered
     page.get_by_label("Event of line A").fill("page_view")
@@ -320,10 +321,10 @@ KINDS: list[tuple[str, dict[str, Any], Callable[[Any], list[list[float | None]]]
 
 @pytest.mark.parametrize(("kind", "report", "expected"), KINDS, ids=[kind for kind, _, _ in KINDS])
 def test_every_kind_has_the_figures_of_the_api(
-    shop: Server, page: Page, kind: str, report: dict[str, Any], expected: Callable[[Any], list[list[float | None]]]
+    server: Server, page: Page, kind: str, report: dict[str, Any], expected: Callable[[Any], list[list[float | None]]]
 ) -> None:
-    explore(page, shop, kind, report)
-    with shop.client() as api:
+    explore(page, server, kind, report)
+    with server.client() as api:
         reply = api.post(f"/v1/reports/{kind}", report).good()
     wanted = expected(reply)
     assert wanted and any(map(any, wanted))
@@ -334,8 +335,8 @@ def test_every_kind_has_the_figures_of_the_api(
     expect(page.locator(".chart .main-svg").first).to_be_visible()
 
 
-def test_a_funnel_put_together_by_hand(shop: Server, page: Page) -> None:
-    page.goto(f"{url(shop)}/explore/funnel")
+def test_a_funnel_put_together_by_hand(server: Server, page: Page) -> None:
+    page.goto(f"{url(server)}/explore/funnel")
     expect(page.get_by_role("heading", name="Not a question yet")).to_be_visible()
     for n, name in enumerate(("page_view", "purchase"), 1):
         page.get_by_role("button", name="+ step").click()
@@ -344,6 +345,6 @@ def test_a_funnel_put_together_by_hand(shop: Server, page: Page) -> None:
     page.wait_for_function("location.search.includes('purchase')")
     answered(page)
     assert asked(page) == {"steps": ["page_view", "purchase"]}
-    with shop.client() as api:
+    with server.client() as api:
         reply = api.post("/v1/reports/funnel", asked(page)).good()
     assert [row[1] for row in figures(page)] == [step["users"] for step in reply["steps"]]

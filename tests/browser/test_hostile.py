@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.chromium import Watched
-from tests.browser.signing_in import PASSWORD, sign_in, url
+from tests.browser.signing_in import PASSWORD, url
 from tests.browser.test_every_page import settled
 from tests.browser.test_explore import moment
 from tests.system.server import Server
@@ -98,9 +98,7 @@ class Guarded:
 
 
 @pytest.fixture
-def guarded(server: Server, visitor: Watched) -> Guarded:
-    page = visitor.page()
-    sign_in(page, url(server))
+def guarded(page: Page) -> Guarded:
     return Guarded(page)
 
 

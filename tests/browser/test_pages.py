@@ -1,4 +1,5 @@
-"""Every page in light, dark and narrow: no fault in the console, no serious one that axe finds, nothing too wide.
+"""What the demo has no page of, in light, dark, narrow and wide: no fault in the console, no serious one that axe
+finds, nothing too wide. And the way through by keyboard alone.
 
 `EVENSPLIT_SCREENSHOTS` names a directory for pictures of them.
 """
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import watched
 from tests.browser.signing_in import PASSWORD, sign_in, url
@@ -23,38 +24,10 @@ LOOKS: dict[str, dict[str, Any]] = {
     "narrow": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
     "wide": {"viewport": {"width": 3840, "height": 2000}, "color_scheme": "light"},
 }
-QUESTIONS = {
-    "trend": '{"series":[{"event":"page_view"},{"event":"purchase","measure":"users"}],"compare":"previous"}',
-    "funnel": '{"steps":["page_view","purchase"],"since":"-14d"}',
-    "retention": '{"start":"page_view","since":"-7d"}',
-    "paths": '{"since":"-14d"}',
-    "lifecycle": '{"event":"page_view","since":"-14d"}',
-    "stickiness": '{"event":"page_view","since":"-14d"}',
-    "sessions": '{"since":"-14d"}',
-}
-PAGES = [
-    "/",
-    "/explore",
-    "/explore/funnel",
-    "/dashboards",
-    "/annotations",
-    "/experiments",
-    "/new-experiment",
-    "/events",
-    "/events/one/1",
-    "/events/rejects",
-    "/users",
-    "/users/user%201",
-    "/sql",
-    "/setup",
-    "/setup/keys",
-    "/setup/data",
-    "/setup/about",
-    "/account",
-    "/accounts",
-    "/shares",
-    "/nowhere",
-]
+QUESTION = '{"series":[{"event":"page_view"},{"event":"purchase","measure":"users"}],"compare":"previous"}'
+LONG_NAME = "x" * 200
+# Nothing stands on these yet: the shop has events, people and one saved report. And what nobody has a page for.
+EMPTY = ("/explore/funnel", "/dashboards", "/annotations", "/experiments", "/events/rejects", "/shares", "/nowhere")
 
 
 @pytest.fixture(scope="module")
@@ -62,28 +35,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     found = Server(tmp_path_factory.mktemp("pages") / "data", {"EVENSPLIT_ADMIN_PASSWORD": PASSWORD}).start()
     with found.client() as api:
         api.capture(happened())
-        api.post("/v1/saved", {"name": "x" * 200, "kind": "trend", "report": {"series": [{"event": "@any"}]}}).good(201)
+        api.post("/v1/saved", {"name": LONG_NAME, "kind": "trend", "report": {"series": [{"event": "@any"}]}}).good(201)
     yield found
     found.close()
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_every_page_can_be_read_by_everybody(server: Server, chromium: Browser, look: str) -> None:
+def test_what_the_demo_does_not_show(server: Server, chromium: Browser, look: str) -> None:
+    """Whoever has not signed in yet, lists of nothing, a very long name, a comparison with the time before."""
     with watched(chromium, **LOOKS[look]) as visitor:
         visitor.tolerate("404")
         page = visitor.page()
         page.goto(f"{url(server)}/sign-in")
         examine(page, look, "sign-in")
         sign_in(page, url(server))
-        for path in PAGES:
+        for path in EMPTY:
             page.goto(url(server) + path)
-            examine(page, look, path.strip("/").replace("/", "-") or "home")
-        for kind, question in QUESTIONS.items():
-            page.goto(f"{url(server)}/explore/{kind}?q={question}")
-            answered(page)
-            page.locator(".chart .main-svg").first.wait_for()
-            assert figures(page)
-            examine(page, look, kind)
+            examine(page, look, path.strip("/").replace("/", "-"))
+        page.goto(f"{url(server)}/explore")
+        expect(page.get_by_text(LONG_NAME)).to_be_visible()
+        examine(page, look, "long-name")
+        page.goto(f"{url(server)}/explore/trend?q={QUESTION}")
+        answered(page)
+        page.locator(".chart .main-svg").first.wait_for()
+        assert figures(page)
+        examine(page, look, "comparison")
 
 
 def examine(page: Page, look: str, name: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import Watched
-from tests.browser.signing_in import PASSWORD, sign_in, url
+from tests.browser.signing_in import PASSWORD, url
 from tests.browser.test_explore import happened
 from tests.system.server import Server
 
@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def page(server: Server, visitor: Watched) -> Page:
     found = visitor.page()
-    sign_in(found, url(server))
+    found.goto(f"{url(server)}/account")
     found.get_by_role("link", name="SQL", exact=True).click()
     return found
 

@@ -16,7 +16,7 @@ ODD = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Ten days of a small shop, and nearly ten thousand events of other names."""
     server = Server(tmp_path_factory.mktemp("names") / "data", {"EVENSPLIT_ADMIN_PASSWORD": PASSWORD}).start()
     rare = [event(f"rare purchase {n}", "somebody", 1, 0, {}) for n in range(THOUSANDS)]
@@ -32,10 +32,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def trend(shop: Server, page: Page) -> Page:
+def trend(server: Server, page: Page) -> Page:
     """The builder of a trend, once names are there to be offered."""
     with page.expect_response("**/explore/catalogue"):
-        page.goto(f"{url(shop)}/explore/trend")
+        page.goto(f"{url(server)}/explore/trend")
     answered(page)
     return page
 
@@ -48,7 +48,7 @@ def names(page: Page) -> list[str]:
     return offered(page).locator("bdi").all_inner_texts()
 
 
-def test_a_name_typed_in_part_and_taken_by_keyboard(shop: Server, trend: Page) -> None:
+def test_a_name_typed_in_part_and_taken_by_keyboard(server: Server, trend: Page) -> None:
     field = trend.get_by_label("Event of line A")
     field.press_sequentially("PURCH")
     expect(offered(trend).first).to_contain_text("purchase")
@@ -64,7 +64,7 @@ def test_a_name_typed_in_part_and_taken_by_keyboard(shop: Server, trend: Page) -
     assert field.get_attribute("aria-expanded") == "false"
     answered(trend)
     assert asked(trend)["series"] == [{"event": "purchase", "measure": "count"}]
-    with shop.client() as api:
+    with server.client() as api:
         reply = api.trend([{"event": "purchase"}])
     assert [row[0] for row in figures(trend)] == reply["series"][0]["values"]
 
@@ -123,7 +123,7 @@ def test_ten_thousand_names(trend: Page) -> None:
     assert names(trend)[0] == "rare purchase 987"
 
 
-def test_properties_with_their_types_and_values_with_their_counts(shop: Server, trend: Page) -> None:
+def test_properties_with_their_types_and_values_with_their_counts(server: Server, trend: Page) -> None:
     only = trend.get_by_role("group", name="Only where")
     only.get_by_role("button", name="+ filter").click()
     expect(only.get_by_label("Property")).to_be_focused()
@@ -136,7 +136,7 @@ def test_properties_with_their_types_and_values_with_their_counts(shop: Server, 
     expect(only.get_by_label("Property")).to_have_value("device")
     value = only.get_by_label("Value")
     value.click()
-    with shop.client() as api:
+    with server.client() as api:
         catalogue = api.get("/v1/catalog/properties").good()["properties"]
     (device,) = (each for each in catalogue if each["name"] == "device")
     assert names(trend) == [each["value"] for each in device["values"]]
@@ -149,9 +149,9 @@ def test_properties_with_their_types_and_values_with_their_counts(shop: Server, 
     assert asked(trend)["filters"] == [{"property": "device", "op": "eq", "value": "mobile"}]
 
 
-def test_several_values_are_taken_one_after_the_other(shop: Server, page: Page) -> None:
+def test_several_values_are_taken_one_after_the_other(server: Server, page: Page) -> None:
     filters = [{"property": "device", "op": "in", "value": ["desktop"]}, {"property": "city", "op": "in", "value": []}]
-    explore(page, shop, "trend", {"series": [{"event": "page_view"}], "filters": filters})
+    explore(page, server, "trend", {"series": [{"event": "page_view"}], "filters": filters})
     value = page.get_by_label("Value", exact=True).first
     value.press("End")
     value.press_sequentially(", mo")
@@ -177,8 +177,8 @@ def test_names_are_shown_as_text_and_the_list_can_be_read_by_everybody(trend: Pa
     examine(trend, "dark", "type-ahead")
 
 
-def test_other_pages_offer_names_too(shop: Server, page: Page) -> None:
-    page.goto(f"{url(shop)}/events")
+def test_other_pages_offer_names_too(server: Server, page: Page) -> None:
+    page.goto(f"{url(server)}/events")
     field = page.get_by_label("Event", exact=True)
     field.press_sequentially("purc")
     expect(offered(page).first).to_contain_text("purchase")
@@ -186,9 +186,9 @@ def test_other_pages_offer_names_too(shop: Server, page: Page) -> None:
     field.press("Enter")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**event_type=purchase**")
-    with shop.client() as api:
+    with server.client() as api:
         api.post("/v1/experiments", {"name": "cups", "variants": [{"name": "a"}, {"name": "b"}]}).good(201)
-    page.goto(f"{url(shop)}/experiments/cups")
+    page.goto(f"{url(server)}/experiments/cups")
     page.get_by_label("Split by").press_sequentially("dev")
     expect(offered(page)).to_have_count(1)
     page.get_by_label("Split by").press("ArrowDown")
@@ -196,8 +196,8 @@ def test_other_pages_offer_names_too(shop: Server, page: Page) -> None:
     page.wait_for_url("**dimension=device**")
 
 
-def test_a_path_begins_with_what_was_sent(shop: Server, page: Page) -> None:
-    explore(page, shop, "paths", {"steps": 3})
+def test_a_path_begins_with_what_was_sent(server: Server, page: Page) -> None:
+    explore(page, server, "paths", {"steps": 3})
     field = page.get_by_role("combobox", name="Beginning with")
     field.press_sequentially("page")
     expect(offered(page).first).to_contain_text("page_view")
