@@ -5,7 +5,7 @@ Every text here begins with common table expressions that `exposed` and `members
     links    (id, person) of ids that are another person's; only where there are links
     exposed  a row a person: u (a whole number of theirs), person (a key), variant_id, assigned_at, part where one is
              asked
-    members  a row an id: id (a key of `dialect.persons`), u, since (the assignment in milliseconds since 1970)
+    members  a row an id: id (a key of `dialect.persons`), u, since (the assignment in ticks of `dialect.times`)
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ import msgspec
 from evensplit.query.as_of import AsOf
 from evensplit.query.conditions import Property, Trait
 from evensplit.query.dialect import Dialect
-from evensplit.query.dialect.base import Packing
+from evensplit.query.dialect.base import Packing, packed
 from evensplit.query.fragment import Fragment, fill, join
 
 IGNORED = 0  # no variant has this id
@@ -87,7 +87,7 @@ def exposed(scope: Scope) -> Fragment:
 
 def members(scope: Scope) -> Fragment:
     """The same and `members`, for whoever looks for what these persons did."""
-    since = Fragment(scope.dialect.times.ms("x.assigned_at"))
+    since = Fragment(scope.dialect.times.ticks("x.assigned_at"))
     return fill(f"{{}},\n{_MEMBERS if scope.as_of.links else _MEMBER}", exposed(scope), since)
 
 
@@ -188,8 +188,7 @@ FROM {_owners(scope, "({}) e", "e.who")} WHERE e.v IS NOT NULL GROUP BY w.u""",
 
 def _packing(scope: Scope) -> Packing:
     """Of all events there are: times from 1970 to far in the future."""
-    ids = 1 << max(scope.as_of.watermark.events, 1).bit_length()
-    return Packing(0, ids, ids << 62)
+    return packed(0, 1 << 61, scope.as_of.watermark.events)
 
 
 def _trait(scope: Scope, part: Trait) -> Fragment:

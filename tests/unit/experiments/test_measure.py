@@ -64,6 +64,8 @@ class Maker:
 
     def __init__(self, dice: random.Random, store: SmallStore) -> None:
         self.dice, self.store, self.world = dice, store, World()
+        # Where any type is looked at, there is one scan of events, else one a type.
+        self.kinds = ["look", "add", "buy", *dice.choice([["@any"], []])]
         for table in TABLES:
             store.record.execute(f"DELETE FROM {table}")
         store.events = []
@@ -107,7 +109,7 @@ class Maker:
         self.store.record.execute(sql, (id_, variant, clock.to_text(at)))
 
     def event(self) -> object:
-        kind = self.dice.choice(["look", "add", "buy", "@any"])
+        kind = self.dice.choice(self.kinds)
         if self.dice.random() < 0.6:
             return kind
         return {"event_type": kind, "filters": [{"property": "c", "op": "eq", "value": "DE"}]}
@@ -124,9 +126,9 @@ class Maker:
         return found
 
     def metrics(self) -> tuple[Metric, ...]:
-        """One of each kind, with random options."""
+        """Of each kind, with random options."""
         dice = self.dice
-        steps = [self.event() for _ in range(dice.choice([2, 3, 5]))]
+        funnels = [[self.event() for _ in range(dice.choice([2, 3, 5]))] for _ in range(3)]
         days = {"covariate_days": dice.choice([0.5, 1])} if dice.random() < 0.7 else {}
         per = dice.choice(["user", "event"])
         found: list[dict[str, Any]] = [
@@ -136,7 +138,7 @@ class Maker:
             {"kind": "ratio", "numerator": self.side(True), "denominator": self.side(True), **days},
             {"kind": "quantile", "event": self.event(), "property": "v", "q": dice.choice([0.1, 0.5, 0.9]), "per": per},
             {"kind": "retention", "event": self.event(), "from_days": dice.choice([0, 0.5]), "to_days": 1.25},
-            {"kind": "funnel", "steps": steps},
+            *({"kind": "funnel", "steps": steps} for steps in funnels),
         ]
         for n, each in enumerate(found):
             each["name"] = f"m{n}" if n else "r"

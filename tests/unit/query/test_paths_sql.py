@@ -58,7 +58,7 @@ def statement(kind: Any, engine: str, **report: Any) -> str:
     return store.asked[-1][0]
 
 
-KEY = "(epoch_ms(created_at) - ?)::BIGINT * 2 + id AS k"
+KEY = "(epoch_us(created_at) - ?)::BIGINT * 1 + id AS k"
 SEEN = (
     f"SELECT person, session_id AS s, {KEY}, event_type AS v FROM "
     "(SELECT e.*, e.user_number AS person FROM events AS e) "
@@ -73,7 +73,7 @@ def test_paths_on_duckdb() -> None:
         f"WITH sequence AS (SELECT person, s, n, k, v, lag({V}) {ORDERED} AS before FROM ("
         f"SELECT person, s, 0 AS n, k, v FROM ({SEEN}) AS seen WHERE s IS NOT NULL UNION ALL "
         "SELECT person, nullif('', '') AS s, n, k, v FROM ("
-        "SELECT person, k, v, sum(CASE WHEN (k // 2)::BIGINT - (before // 2)::BIGINT > ? THEN 1 ELSE 0 END) "
+        "SELECT person, k, v, sum(CASE WHEN (k // 1000)::BIGINT - (before // 1000)::BIGINT > ? THEN 1 ELSE 0 END) "
         "OVER (PARTITION BY person ORDER BY k ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS n FROM ("
         "SELECT person, k, v, lag(k) OVER (PARTITION BY person ORDER BY k) AS before FROM ("
         f"SELECT person, k, v FROM ({SEEN}) AS seen WHERE s IS NULL) AS seated) AS timed) AS numbered"
@@ -105,7 +105,7 @@ def test_the_engines_are_asked_alike() -> None:
 PAGE_VIEWS = {"duckdb": "(event_type IN (?, ?, ?, ?))", "clickhouse": "(event_type IN ?)"}
 SCANNED = {  # of each event, by engine: the key, and the bucket
     "duckdb": f"SELECT person, session_id AS s, {KEY}, ?::INTEGER AS b, ",
-    "clickhouse": "SELECT person, session_id AS s, toInt64(toUnixTimestamp64Milli(created_at) - ?) * toInt64('2') "
+    "clickhouse": "SELECT person, session_id AS s, toInt64(toUnixTimestamp64Milli(created_at) - ?) * toInt64('1000') "
     "+ toInt64(id) AS k, toInt32(?) AS b, ",
 }
 FROM_EVENTS = {
@@ -120,7 +120,7 @@ NOBODY = {"duckdb": "NULL::BIGINT", "clickhouse": "nullif('', '')"}
 BITS = {"duckdb": "bit_or(1::BIGINT << (b))", "clickhouse": "groupBitOr(bitShiftLeft(toInt64(1), b))"}
 HAS = {"duckdb": "m & 1 <> 0", "clickhouse": "bitTest(m, 0)"}
 MEDIAN = {"duckdb": "quantile_cont(lasted, 0.5)", "clickhouse": "quantileExactInclusive(0.5)(lasted)"}
-ELAPSED = {"duckdb": "({} // 2)::BIGINT", "clickhouse": "toInt64(intDiv({}, toInt64('2')))"}
+ELAPSED = {"duckdb": "({} // 1000)::BIGINT", "clickhouse": "toInt64(intDiv({}, toInt64('1000')))"}
 
 
 @pytest.mark.parametrize("engine", ENGINES)

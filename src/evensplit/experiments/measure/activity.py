@@ -1,67 +1,28 @@
-"""The numbers of each person that are made of their events, in SQL: a scan a type of event, each joined and grouped.
+"""The numbers of each person that are made of their events, in SQL: a table a scan, each joined and grouped by itself.
 
 acted0, ...     of one scan, a row a person with such events: u, o0, ... (its bits say which tests an event of theirs
-                passes in which time), and a0, a1, ... (counts, sums and so on)
-happened        what stands behind it, a row an event: who (a key of the person), t (when, in milliseconds), m0, ...
-                (its bits say which conditions it meets), and i0, i1, ... (what is read of it)
+                passes in which time), a0, a1, ... (counts, sums and so on), and step0_0, ... (when they did the steps
+                of funnels)
+happened        what stands behind it, a row an event: who (a key of the person), t (when), m0, ... (its bits say which
+                conditions it meets), i0, i1, ... (what is read of it), and k (its place among all events)
 
 A scan of a type reads its own properties in the form that they have there, and its groups hold nothing but what comes
-of these events: what all events take part in costs most. Funnels: `steps`.
+of these events: what all events take part in costs most.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Any
 
 import msgspec
 
 from evensplit.experiments.conditions import Selection, where
-from evensplit.experiments.measure import steps
 from evensplit.experiments.measure.asked import Asked, around, during, scanned
 from evensplit.experiments.measure.numbers import Acted, Number, Stepped, Time
-from evensplit.query.conditions import AllOf, Condition, Source
+from evensplit.experiments.measure.scans import Item, Scan, Step, is_exact, item_of, scans, test_of
 from evensplit.query.dialect import Dialect
 from evensplit.query.fragment import Fragment, fill, join
 
 WORD = 62  # bits of an integer
-ALWAYS: Condition = AllOf(())
-Test: TypeAlias = tuple[str | None, Condition]  # of an event: its type (None: any), and what else it meets
-Form: TypeAlias = Literal["number", "whole", "key"]
-
-
-class Item(msgspec.Struct, frozen=True):
-    """What is read of events: a number, the exact integer made of it, or what tells values apart."""
-
-    event_type: str | None
-    of: Source
-    form: Form
-
-
-class Scan(msgspec.Struct, frozen=True):
-    """One scan: of which types (None: of any), and which condition is which bit, which item which column, and which
-    test in which time which bit of those that are united."""
-
-    name: str
-    types: tuple[str | None, ...]
-    tests: Mapping[Test, int]
-    items: Mapping[Item, int]
-    united: Mapping[tuple[Test, Time], int]
-    times: tuple[Time, ...]
-    ordered: bool  # whether the order of events matters
-    selective: bool  # whether an event may pass no test at all
-
-    @property
-    def words(self) -> range:
-        return range((len(self.tests) + WORD - 1) // WORD)
-
-    def passes(self, selection: Selection, dialect: Dialect) -> str | None:
-        """The condition that an event is such a one; None where all of the scan are."""
-        at = self.tests.get(test_of(selection))
-        return None if at is None else f"({dialect.integers.has_bit(f'm{at // WORD}', at % WORD)})"
-
-    def did(self, selection: Selection, time: Time, dialect: Dialect) -> str:
-        """The condition that the person did such a one in that time."""
-        word, bit = divmod(self.united[test_of(selection), time], WORD)
-        return f"({dialect.integers.has_bit(f'{self.name}.o{word}', bit)})"
 
 
 class Activity(msgspec.Struct, frozen=True):
@@ -72,135 +33,89 @@ class Activity(msgspec.Struct, frozen=True):
     columns: Mapping[Number, str]
 
 
-def test_of(selection: Selection) -> Test:
-    return selection.event_type, selection.condition
-
-
 def activity(asked: Asked, numbers: Sequence[Acted | Stepped]) -> Activity:
     """At least one number."""
-    dialect = asked.scope.dialect
-    scans = _scans(asked, numbers)
+    found = scans(asked, numbers)
+    at: dict[Acted | Stepped, int] = {number: n for n, number in enumerate(numbers)}
+    told = {step: scan.name for scan in found for step in scan.told}
+    read = {told[step] for scan in found for step in scan.before}
     columns: dict[Number, str] = {}
-    tables, joined = [], []
-    for scan in scans:
-        shown = [_united(scan, word, dialect) for word in range((len(scan.united) + WORD - 1) // WORD)]
-        for n, number in enumerate(numbers):
-            if isinstance(number, Stepped):
-                shown += _ends(scan, number, n, dialect)
-            elif not _of(scan, number.selection):
-                continue
-            elif number.aggregate == "any":
-                did = scan.did(number.selection, number.time, dialect)
-                columns[number] = f"CASE WHEN {did} THEN 1.0 ELSE 0.0 END"
-            else:
-                shown.append(fill(f"{{}} AS a{n}", _folded(asked, number, scan)))
-                columns[number] = f"{scan.name}.a{n}"
-        tables.append(_acted(asked, numbers, scan, shown))
-        joined.append(scan.name)
-    for n, number in enumerate(numbers):
+    joined: dict[str, None] = {}
+    for scan in found:
+        for acted in scan.acted:
+            columns[acted] = _number(scan, acted, at[acted], asked.scope.dialect)
+            joined[scan.name] = None
+    for number, n in at.items():
         if isinstance(number, Stepped):
-            found = [next(scan for scan in scans if _of(scan, step)) for step in number.steps]
-            middle = zip(found[1:-1], number.steps[1:-1], strict=True)
-            done = list(dict.fromkeys(scan.did(step, number.time, dialect) for scan, step in middle))
-            ends = (f"{found[0].name}.first{n}", f"{found[-1].name}.last{n}")
-            tables += steps.chain(asked, number, f"steps{n}", ends, [*dict.fromkeys(s.name for s in found)], done)
-            joined.append(f"steps{n}")
-            columns[number] = f"steps{n}.done"
-    return Activity(tables, joined, columns)
+            ends = [Step(number, n, place) for place in range(len(number.steps))][-2:]
+            columns[number] = _done(ends, told)
+            joined |= dict.fromkeys(told[step] for step in ends)
+    tables = [_acted(asked, scan, at, told, scan.name in read) for scan in found]
+    return Activity(tables, list(joined), columns)
 
 
-# --- which scans ----------------------------------------------------------------------------------
+def _number(scan: Scan, number: Acted, n: int, dialect: Dialect) -> str:
+    if number.aggregate != "any":
+        return f"{scan.name}.a{n}"
+    word, bit = divmod(scan.united[test_of(number.selection), number.time], WORD)
+    return f"CASE WHEN {dialect.integers.has_bit(f'{scan.name}.o{word}', bit)} THEN 1e0 ELSE 0e0 END"
 
 
-def _scans(asked: Asked, numbers: Sequence[Acted | Stepped]) -> list[Scan]:
-    """A scan a type. Where any type is looked at, one scan for all of them."""
-    types = list(dict.fromkeys(each.event_type for number in numbers for each in _chosen(number)))
-    parts = [tuple(types)] if None in types else [(name,) for name in types]
-    return [_scan_of(asked, numbers, of, f"acted{n}") for n, of in enumerate(parts)]
-
-
-def _scan_of(asked: Asked, numbers: Sequence[Acted | Stepped], types: tuple[str | None, ...], name: str) -> Scan:
-    chosen = [(number, each) for number in numbers for each in _chosen(number) if each.event_type in types]
-    tests = dict.fromkeys(test_of(each) for _, each in chosen)
-    every = (types[0], ALWAYS) if len(types) == 1 else (None, ALWAYS)
-    selective = every not in tests
-    tests.pop(every, None)  # a scan of one type meets that type by itself
-    items = dict.fromkeys(_item(asked, number) for number, _ in chosen if isinstance(number, Acted))
-    united = dict.fromkeys(
-        (test_of(each), number.time)
-        for number, each in chosen
-        if (isinstance(number, Acted) and number.aggregate == "any")
-        or (isinstance(number, Stepped) and each in number.steps[1:-1])
-    )
-    return Scan(
-        name,
-        types,
-        {each: n for n, each in enumerate(tests)},
-        {item: n for n, item in enumerate(items) if item is not None},
-        {each: n for n, each in enumerate(united)},
-        tuple(dict.fromkeys(number.time for number, _ in chosen)),
-        any(isinstance(number, Stepped) for number, _ in chosen),
-        selective,
-    )
-
-
-def _chosen(number: Acted | Stepped) -> tuple[Selection, ...]:
-    return number.steps if isinstance(number, Stepped) else (number.selection,)
-
-
-def _of(scan: Scan, selection: Selection) -> bool:
-    return selection.event_type in scan.types
-
-
-def _item(asked: Asked, number: Acted) -> Item | None:
-    selection, aggregate = number.selection, number.aggregate
-    if selection.of is None:
-        return None
-    form: Form = "number"
-    if aggregate == "distinct":
-        form = "key"
-    elif aggregate in ("sum", "avg") and not _exact(asked, selection):
-        exponent = asked.known.exponent(selection.event_type, selection.of)
-        form = "number" if exponent is None else "whole"
-    return Item(selection.event_type, selection.of, form)
-
-
-def _exact(asked: Asked, selection: Selection) -> bool:
-    return asked.known.exact(selection.event_type, selection.of, asked.watermark.events)
+def _done(ends: Sequence[Step], told: Mapping[Step, str]) -> str:
+    """Whether the last step came after the one before it; of a single one whether it came."""
+    moments = [f"{told[step]}.{step.column}" for step in ends]
+    came = " < ".join(moments) if len(moments) > 1 else f"{moments[0]} IS NOT NULL"
+    return f"CASE WHEN {came} THEN 1e0 ELSE 0e0 END"
 
 
 # --- events ---------------------------------------------------------------------------------------
 
 
-def _acted(asked: Asked, numbers: Sequence[Acted | Stepped], scan: Scan, shown: Sequence[Fragment]) -> Fragment:
-    # Funnels read it again.
-    once = f"{asked.scope.dialect.aggregates.once} " if scan.ordered else ""
-    handed = [*(f"m{word}" for word in scan.words), *(f"i{n}" for n in scan.items.values())]
-    handed += ["k"] if scan.ordered else []
-    names = "".join(f", e.{name} AS {name}" for name in handed)
+def _acted(
+    asked: Asked, scan: Scan, at: Mapping[Acted | Stepped, int], told: Mapping[Step, str], read_again: bool
+) -> Fragment:
+    dialect = asked.scope.dialect
+    once = f"{dialect.aggregates.once} " if read_again else ""
+    shown = [_united(scan, word, dialect) for word in _words(scan.united)]
+    folded = [number for number in scan.acted if number.aggregate != "any"]
+    shown += [fill(f"{{}} AS a{at[number]}", _folded(asked, number, scan)) for number in folded]
+    shown += [_moment(scan, step, before, dialect) for step, before in scan.told.items()]
+    handed = [*(f"m{word}" for word in _words(scan.tests)), *(f"i{n}" for n in scan.items.values())]
+    names = [f"e.{name} AS {name}" for name in handed + ["k"] * bool(scan.told)]
+    names += [f"x.{step.column} AS {step.column}" for step in scan.before]
     return fill(
-        f"{scan.name} AS {once}(SELECT {{}} FROM (SELECT x.u AS u, e.t - x.since AS d{names} "
-        "FROM ({}) AS e JOIN members x ON x.id = e.who) AS hits GROUP BY u)",
+        f"{scan.name} AS {once}(SELECT {{}} FROM (SELECT {', '.join(['x.u AS u', 'e.t - x.since AS d', *names])} "
+        f"FROM ({{}}) AS e JOIN {_members(scan, told)} x ON x.id = e.who) AS hits GROUP BY u)",
         join(", ", [Fragment("u"), *shown]),
-        _happened(asked, numbers, scan),
+        _happened(asked, scan),
     )
 
 
-def _happened(asked: Asked, numbers: Sequence[Acted | Stepped], scan: Scan) -> Fragment:
-    chosen = [each for number in numbers for each in _chosen(number) if _of(scan, each)]
-    dialect = asked.known.dialect(chosen)
-    read = [fill(f", ({{}})::BIGINT AS m{word}", _bits(scan, word, dialect)) for word in scan.words]
-    shown = [f", m{word}" for word in scan.words]
+def _members(scan: Scan, told: Mapping[Step, str]) -> str:
+    """With the moments that the scan has to know of."""
+    if not scan.before:
+        return "members"
+    columns = ["m.id AS id", "m.u AS u", "m.since AS since"]
+    columns += [f"{told[step]}.{step.column} AS {step.column}" for step in scan.before]
+    sources = dict.fromkeys(told[step] for step in scan.before)
+    joins = "".join(f" LEFT JOIN {source} ON {source}.u = m.u" for source in sources)
+    return f"(SELECT {', '.join(columns)} FROM members m{joins})"
+
+
+def _happened(asked: Asked, scan: Scan) -> Fragment:
+    dialect = asked.known.dialect(scan.selections)
+    read = [fill(f", ({{}})::BIGINT AS m{word}", _bits(scan, word, dialect)) for word in _words(scan.tests)]
+    shown = [f", m{word}" for word in _words(scan.tests)]
     for item, n in scan.items.items():
         value = dialect.values.key(item.of) if item.form == "key" else dialect.values.number(item.of)
         read.append(fill(f", {{}} AS n{n}", value))
-    if scan.ordered:
+    if scan.told:
         read.append(fill(", {} AS k", dialect.sequences.key(asked.packing)))
         shown.append(", k")
-    passed = f" WHERE {' OR '.join(f'm{word} <> 0' for word in scan.words)}" if scan.selective else ""
+    passed = f" WHERE {' OR '.join(f'm{word} <> 0' for word in _words(scan.tests))}" if scan.selective else ""
     return fill(
         f"SELECT who, t{''.join(shown)}{{}} FROM (SELECT {dialect.persons.key('user_id')} AS who, "
-        f"{dialect.times.ms('created_at')} AS t{{}} FROM events WHERE {{}}) AS happened{passed}",
+        f"{dialect.times.ticks('created_at')} AS t{{}} FROM events WHERE {{}}) AS happened{passed}",
         join("", [_kept(asked, item, n, dialect) for item, n in scan.items.items()]),
         join("", read),
         scanned(asked, scan.types, around(scan.times)),
@@ -225,6 +140,11 @@ def _bits(scan: Scan, word: int, dialect: Dialect) -> Fragment:
     return join(" + ", bits)
 
 
+def _words(bits: Mapping[Any, int]) -> range:
+    """The integers that hold them."""
+    return range((len(bits) + WORD - 1) // WORD)
+
+
 # --- persons --------------------------------------------------------------------------------------
 
 
@@ -233,33 +153,35 @@ def _united(scan: Scan, word: int, dialect: Dialect) -> Fragment:
     bits = []
     for ((event_type, condition), time), n in scan.united.items():
         if n // WORD == word:
-            fits = _fits(scan.passes(Selection(event_type, condition), dialect), time)
+            fits = _fits(scan, Selection(event_type, condition), time, dialect)
             bits.append(fill(f"CASE WHEN {{}} THEN {dialect.integers.bit(str(n % WORD))} ELSE 0 END", fits))
     whole = fill("({})", join(" + ", bits))
     return fill(f"{dialect.integers.union('{}')} AS o{word}", whole)
 
 
-def _fits(passes: str | None, time: Time) -> Fragment:
+def _fits(scan: Scan, selection: Selection, time: Time, dialect: Dialect) -> Fragment:
     """The condition that an event is such a one and lies in a time of the person."""
-    within = during(time, "d")
-    return within if passes is None else fill(f"{passes} AND {{}}", within)
+    within, test = during(time, "d", dialect.times), scan.tests.get(test_of(selection))
+    if test is None:  # all events of the scan are
+        return within
+    word, bit = divmod(test, WORD)
+    return fill(f"({dialect.integers.has_bit(f'm{word}', bit)}) AND {{}}", within)
 
 
-def _ends(scan: Scan, number: Stepped, n: int, dialect: Dialect) -> list[Fragment]:
-    """When the person first did the first step of a funnel, and last the last one, as far as this scan sees them."""
-    found = []
-    for name, step, fold in (("first", number.steps[0], "min"), ("last", number.steps[-1], "max")):
-        if _of(scan, step):
-            value = fill("CASE WHEN {} THEN k END", _fits(scan.passes(step, dialect), number.time))
-            found.append(fill(f"{fold}({{}}) AS {name}{n}", value))
-    return found
+def _moment(scan: Scan, step: Step, before: Step | None, dialect: Dialect) -> Fragment:
+    """When the person did a step, as far as this scan sees it: after the one before as early as can be; the last one
+    as late."""
+    fits = _fits(scan, step.selection, step.number.time, dialect)
+    later = "" if before is None else f" AND k > {before.column}"
+    fold = "max" if step.is_last else "min"
+    return fill(f"{fold}(CASE WHEN {{}}{later} THEN k END) AS {step.column}", fits)
 
 
 def _folded(asked: Asked, number: Acted, scan: Scan) -> Fragment:
     """What is made of the values of one person; NULL where there is none, for some also 0."""
     dialect, aggregate = asked.scope.dialect, number.aggregate
-    item = _item(asked, number)
-    fits = _fits(scan.passes(number.selection, dialect), number.time)
+    item = item_of(asked, number)
+    fits = _fits(scan, number.selection, number.time, dialect)
     value = fill(f"CASE WHEN {{}} THEN {'1' if item is None else f'i{scan.items[item]}'} END", fits)
     if aggregate in ("count", "values"):
         return fill("count({})::DOUBLE", value)
@@ -267,7 +189,7 @@ def _folded(asked: Asked, number: Acted, scan: Scan) -> Fragment:
         return fill("count(DISTINCT {})::DOUBLE", value)
     if aggregate in ("min", "max"):
         return fill(f"{aggregate}({{}})", value)
-    if _exact(asked, number.selection):
+    if is_exact(asked, number.selection):
         total = fill("sum({})", value)
     elif item is not None and item.form == "whole":
         exponent = asked.known.exponent(item.event_type, item.of)

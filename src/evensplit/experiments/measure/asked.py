@@ -9,7 +9,7 @@ from evensplit.experiments import exposures
 from evensplit.experiments.exposures import Scope
 from evensplit.experiments.measure.kinds import Known
 from evensplit.experiments.measure.numbers import Time
-from evensplit.query.dialect.base import Packing
+from evensplit.query.dialect.base import Packing, Times, packed
 from evensplit.query.fragment import Fragment, fill, join
 from evensplit.storage.base import Watermark
 
@@ -31,8 +31,7 @@ class Asked(msgspec.Struct, frozen=True):
     @property
     def packing(self) -> Packing:
         """Of the events from the first assignment on."""
-        ids = 1 << max(self.watermark.events, 1).bit_length()
-        return Packing(self.first, ids, ids << max(self.last_event - self.first, 1).bit_length())
+        return packed(self.first, max(self.last_event, self.first) + 1, self.watermark.events)
 
 
 def finished(asked: Asked, finish: int) -> Fragment:
@@ -41,12 +40,12 @@ def finished(asked: Asked, finish: int) -> Fragment:
     return fill("x.assigned_at <= {}", asked.scope.dialect.times.given(at))
 
 
-def during(time: Time, elapsed: str) -> Fragment:
-    """The condition that so many milliseconds after the assignment lie in a time; no time is told finer than those."""
-    since = Fragment(f"{elapsed} >= ?", (-(-time.begin // 1000),))
+def during(time: Time, elapsed: str, times: Times) -> Fragment:
+    """The condition that so many ticks after the assignment lie in a time."""
+    since = Fragment(f"{elapsed} >= ?", (-(-time.begin // times.tick),))
     if time.end is None:
         return since
-    return join(" AND ", [since, Fragment(f"{elapsed} < ?", (-(-time.end // 1000),))])
+    return join(" AND ", [since, Fragment(f"{elapsed} < ?", (-(-time.end // times.tick),))])
 
 
 def around(times: Sequence[Time]) -> Time:

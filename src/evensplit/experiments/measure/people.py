@@ -69,7 +69,7 @@ def _noted(asked: Asked, numbers: Sequence[Noted]) -> list[Fragment]:
         fill(
             f"CASE WHEN m.metric_name = {{}} AND {{}} THEN m.value END AS h{n}",
             Fragment("?", (number.name,)),
-            during(number.time, f"{dialect.times.ms('m.created_at')} - x.since"),
+            during(number.time, f"{dialect.times.ticks('m.created_at')} - x.since", dialect.times),
         )
         for n, number in enumerate(numbers)
     ]

@@ -51,7 +51,7 @@ def moments(asked: Asked, measurements: Mapping[int, Measurement]) -> Statement:
         made.append(_rows(asked, each, len(made)))
     for units in made:
         tables += sums.tables(units, asked.scope.dialect)
-    selects = [sums.summed(units, n) for n, units in enumerate(made)]
+    selects = [sums.summed(units, n, asked.scope.dialect) for n, units in enumerate(made)]
     return Statement(
         fill("WITH {}\n{}", join(",\n", tables), join("\nUNION ALL\n", selects)),
         placed,
@@ -87,7 +87,7 @@ def _rows(asked: Asked, rows: Rows, number: int) -> Units:
     """Each row by itself, under the variant it was recorded for."""
     dialect = asked.scope.dialect
     parted = asked.scope.part is not None
-    counts = during(rows.time, f"{dialect.times.ms('m.created_at')} - i.since")
+    counts = during(rows.time, f"{dialect.times.ticks('m.created_at')} - i.since", dialect.times)
     if rows.finish is not None:
         counts = join(" AND ", [counts, finished(asked, rows.finish)])
     made = fill(
@@ -150,13 +150,13 @@ def _points(asked: Asked, points: Points) -> Fragment:
     chosen = points.selection
     assert chosen.of is not None
     dialect = asked.known.dialect([chosen])
-    conditions = [during(points.time, "e.t - m.since")]
+    conditions = [during(points.time, "e.t - m.since", dialect.times)]
     if points.finish is not None:
         conditions.append(finished(asked, points.finish))
     return fill(
         f"""SELECT x.variant_id AS variant_id{", x.part AS part" if asked.scope.part is not None else ""}, x.u AS u,
     e.c0 AS c0
-FROM (SELECT {dialect.persons.key("user_id")} AS who, {dialect.times.ms("created_at")} AS t, {{}} AS c0 FROM events
+FROM (SELECT {dialect.persons.key("user_id")} AS who, {dialect.times.ticks("created_at")} AS t, {{}} AS c0 FROM events
 WHERE {{}} AND {{}}) e JOIN members m ON m.id = e.who JOIN exposed x ON x.u = m.u WHERE e.c0 IS NOT NULL AND {{}}""",
         dialect.values.number(chosen.of),
         scanned(asked, [chosen.event_type], points.time),

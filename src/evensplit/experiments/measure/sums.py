@@ -6,7 +6,8 @@ rounded by more than 2^-61 of the largest. Products are of distances from the gr
 a variance of 1. Columns are called c0, c1, ...; a number that left the range of doubles makes its sums NULL.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -14,6 +15,16 @@ from evensplit.model.metric import Cap
 from evensplit.query.dialect import Dialect
 from evensplit.query.fragment import Fragment, fill, join
 
+# What a group hands on, each a list: of which numbers.
+LISTS: Mapping[str, Literal["BIGINT", "HUGEINT", "DOUBLE"]] = {
+    "counts": "BIGINT",
+    "totals": "HUGEINT",
+    "exponents": "DOUBLE",
+    "means": "DOUBLE",
+    "products": "HUGEINT",
+    "scales": "DOUBLE",
+    "caps": "DOUBLE",
+}
 GREATEST = "1.7976931348623157e308"
 MOST_BITS = 60
 
@@ -46,27 +57,30 @@ def tables(units: Units, dialect: Dialect) -> list[Fragment]:
             fill(f"{name}_caps AS {once} ({{}})", _caps(units, dialect)),
             Fragment(f"{name} AS ({_capped(units)})"),
         ]
-    found.append(Fragment(f"{name}_bounds AS {once} ({_bounds(units)})"))
+    found.append(Fragment(f"{name}_bounds AS {once} ({_bounds(units, dialect)})"))
     found.append(Fragment(f"{name}_totals AS {once} ({_totals(units, dialect)})"))
     if units.pairs:
         found.append(Fragment(f"{name}_products AS {once} ({_products(units, dialect)})"))
     return found
 
 
-def summed(units: Units, number: int) -> Fragment:
+def summed(units: Units, number: int, dialect: Dialect) -> Fragment:
     """Rows (number, variant_id, part, counts, totals, their exponents, means, products, their exponents, caps). A
     total is the integer / 2^exponent; products are of distances from `means`, which are near the means."""
-    table = f"{units.name}_{'products' if units.pairs else 'totals'}"
+    table, filled = f"{units.name}_{'products' if units.pairs else 'totals'}", _lists(units)
     columns = [f"{number} AS place", "variant_id", f"{'part' if units.parted else 'NULL'} AS part"]
-    columns += [name if filled else f"NULL AS {name}" for name, filled in _lists(units).items()]
+    for name, kind in LISTS.items():
+        packed = name in filled and name != "products"
+        value = dialect.aggregates.unpacked(name, kind) if packed else name if name in filled else "NULL"
+        columns.append(f"{value} AS {name}")
     return Fragment(f"SELECT {', '.join(columns)} FROM {table}")
 
 
-def _lists(units: Units) -> dict[str, bool]:
-    """The columns of an answer, each a list, and whether there is anything in it. What is the same for a whole group
-    travels in these: seventy columns of it, folded row by row, took as long as the sums."""
-    filled = {"counts": True, "totals": True, "exponents": True, "means": True}
-    return filled | {"products": bool(units.pairs), "scales": bool(units.pairs), "caps": bool(units.caps)}
+def _lists(units: Units) -> list[str]:
+    """Those in which there is anything. What is the same for a whole group travels in these: seventy columns of it,
+    folded row by row, took as long as the sums."""
+    empty = {"products": not units.pairs, "scales": not units.pairs, "caps": not units.caps}
+    return [name for name in LISTS if not empty.get(name)]
 
 
 def _caps(units: Units, dialect: Dialect) -> Fragment:
@@ -91,7 +105,7 @@ def _capped(units: Units) -> str:
     return f"SELECT {', '.join(columns)} FROM {units.name}_raw u CROSS JOIN {units.name}_caps k"
 
 
-def _bounds(units: Units) -> str:
+def _bounds(units: Units, dialect: Dialect) -> str:
     keys = ", ".join(units.keys)
     ends = [f"min(c{n}) AS lo{n}, max(c{n}) AS hi{n}" for n in range(units.width)]
     ends += [f"any_value(k{n}) AS k{n}" for n in units.caps]
@@ -101,8 +115,9 @@ def _bounds(units: Units) -> str:
     made = [f"[{', '.join(parts)}] AS {name}" for name, parts in lists.items() if parts]
     grouped = f"SELECT {keys}, {', '.join(ends)} FROM {units.name} GROUP BY {keys}"
     found = f"SELECT {', '.join([keys, *made])} FROM ({grouped}) AS ends"
-    factors = [f"{_factor('exponents', n)} AS f{n}" for n in range(units.width)]
-    return f"SELECT *, {', '.join(factors)} FROM ({found}) AS bounds"
+    columns = [f"{dialect.aggregates.packed(name)} AS {name}" for name, parts in lists.items() if parts]
+    columns += [f"{_factor('exponents', n)} AS f{n}" for n in range(units.width)]
+    return f"SELECT {', '.join([*units.keys, *columns])} FROM ({found}) AS bounds"
 
 
 def _exponent(greatest: str) -> str:
@@ -120,19 +135,20 @@ def _factor(exponents: str, n: int) -> str:
 
 def _totals(units: Units, dialect: Dialect) -> str:
     keys, groups = _keys(units, "b")
-    places, handed = range(units.width), [name for name in ("exponents", "scales", "caps") if _lists(units)[name]]
+    places, handed = range(units.width), [name for name in ("exponents", "scales", "caps") if name in _lists(units)]
     sums = [f"count(u.c{n}) AS n{n}, {dialect.aggregates.rounded_sum(f'u.c{n} * b.f{n}')} AS s{n}" for n in places]
-    sums += [f"any_value(b.{name}) AS {name}" for name in handed]
     inner = (
-        f"SELECT {keys}, {', '.join(sums)} FROM {units.name} u JOIN {units.name}_bounds b ON {_same('u', 'b', units)} "
-        f"GROUP BY {groups}"
+        f"SELECT {keys}, {', '.join([*sums, *_handed('b', handed, dialect)])} "
+        f"FROM {units.name} u JOIN {units.name}_bounds b ON {_same('u', 'b', units)} GROUP BY {groups}"
     )
     means = [f"s{n}::DOUBLE / n{n} / {_factor('exponents', n)} AS m{n}" for n in places]
     whole = f"SELECT *, {', '.join(means)} FROM ({inner}) AS sums"
     lists = {"counts": "n", "totals": "s", "means": "m"}
-    columns = [f"[{', '.join(f'{letter}{n}' for n in places)}] AS {name}" for name, letter in lists.items()]
+    made = {name: f"[{', '.join(f'{letter}{n}' for n in places)}]" for name, letter in lists.items()}
+    made |= {name: name for name in handed}
+    columns = [f"{dialect.aggregates.packed(value)} AS {name}" for name, value in made.items()]
     columns += [f"m{n}" for n in places] + [f"{_factor('scales', n)} AS g{n}" for n in range(len(units.pairs))]
-    return f"SELECT {', '.join([*units.keys, *handed, *columns])} FROM ({whole}) AS means"
+    return f"SELECT {', '.join([*units.keys, *columns])} FROM ({whole}) AS means"
 
 
 def _products(units: Units, dialect: Dialect) -> str:
@@ -141,13 +157,16 @@ def _products(units: Units, dialect: Dialect) -> str:
         dialect.aggregates.rounded_sum(f"(u.c{i} - t.m{i}) * (u.c{j} - t.m{j}) * t.g{n}")
         for n, (i, j) in enumerate(units.pairs)
     ]
-    handed = [
-        f"any_value(t.{name}) AS {name}" for name, filled in _lists(units).items() if filled and name != "products"
-    ]
+    handed = [f"any_value(t.{name}) AS {name}" for name in _lists(units) if name != "products"]
     return (
         f"SELECT {keys}, [{', '.join(sums)}] AS products, {', '.join(handed)} "
         f"FROM {units.name} u JOIN {units.name}_totals t ON {_same('u', 't', units)} GROUP BY {groups}"
     )
+
+
+def _handed(table: str, lists: Sequence[str], dialect: Dialect) -> list[str]:
+    """Lists of a table of groups, read again."""
+    return [f"{dialect.aggregates.unpacked(f'any_value({table}.{name})', LISTS[name])} AS {name}" for name in lists]
 
 
 def _keys(units: Units, table: str) -> tuple[str, str]:

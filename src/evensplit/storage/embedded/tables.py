@@ -63,6 +63,9 @@ def _insert_sql(table: str) -> str:
             text, bound = f"r ->> {at}", 2
             sound = f"starts_with({text}, '{{') AND NOT regexp_matches({text}, $2)"
             parts.append(f"CASE WHEN {sound} THEN TRY_CAST(TRY_CAST({text} AS JSON) AS VARIANT) END")
+        elif kind == "TIMESTAMP":
+            # Whole milliseconds, as all that is captured; another program may have written finer ones into the record.
+            parts.append(f"date_trunc('milliseconds', TRY_CAST(r ->> {at} AS TIMESTAMP))")
         else:
             parts.append(f"TRY_CAST(r ->> {at} AS {kind})")
     rows = ["unnest(from_json($1, '[\"JSON\"]')) AS r"]

@@ -5,6 +5,7 @@ through two halves that doubles hold.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from evensplit.query.fragment import Fragment, fill
 
@@ -59,6 +60,12 @@ class ClickhouseAggregates:
     def compensated(self, column: str) -> str:
         # As an aggregate, sumKahan adds up in the order in which threads come along.
         return f"if(count({column}) = 0, NULL, arrayReduce('sumKahan', arraySort(groupArray({column}))))"
+
+    def packed(self, numbers: str) -> str:
+        return numbers
+
+    def unpacked(self, packed: str, kind: Literal["BIGINT", "HUGEINT", "DOUBLE"]) -> str:
+        return packed
 
     def total(self, column: str, exponent: str) -> str:
         pair = f"(assumeNotNull({exponent}), assumeNotNull({self.unscaled(column, exponent)}))"

@@ -9,6 +9,8 @@ from evensplit.query.fragment import Fragment, fill
 class ClickhouseTimes:
     """Implements `dialect.base.Times`."""
 
+    tick = 1000
+
     def bucket(self, buckets: Buckets) -> Fragment:
         return _search(runs(buckets))
 
@@ -25,6 +27,9 @@ class ClickhouseTimes:
 
     def ms(self, column: str) -> str:
         return f"toUnixTimestamp64Milli({column})"
+
+    def ticks(self, column: str) -> str:
+        return self.ms(column)
 
     def given(self, text: str) -> Fragment:
         return Fragment("toDateTime64(?, 3, 'UTC')", (text,))

@@ -7,6 +7,7 @@ sum that differs from run to run: 214 with one e, 527 with bands.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from evensplit.query.fragment import Fragment, fill
 
@@ -51,6 +52,13 @@ class DuckdbAggregates:
 
     def compensated(self, column: str) -> str:
         return f"fsum({column} ORDER BY {column})"
+
+    def packed(self, numbers: str) -> str:
+        # As text: `any_value` of a list looks into it for every row. Six lists beside 1,000,000 rows: 0.16 s of CPU.
+        return f"({numbers})::VARCHAR"
+
+    def unpacked(self, packed: str, kind: Literal["BIGINT", "HUGEINT", "DOUBLE"]) -> str:
+        return f"{packed}::{kind}[]"
 
     def total(self, column: str, exponent: str) -> str:
         unscaled = f"{column}::DOUBLE * pow(2.0, -({exponent} // 2)) * pow(2.0, {exponent} // 2 - {exponent})"

@@ -8,7 +8,9 @@ class DuckdbSequences:
     """Implements `dialect.base.Sequences`."""
 
     def key(self, packing: Packing) -> Fragment:
-        return Fragment(f"(epoch_ms(created_at) - ?)::{_kind(packing)} * {packing.ids} + id", (packing.since,))
+        # In microseconds, as it is kept: the columns hold whole milliseconds, so that 1000 of them are one `ids`.
+        kind, ids = _kind(packing), packing.ids // 1000
+        return Fragment(f"(epoch_us(created_at) - ?)::{kind} * {ids} + id", (packing.since * 1000,))
 
     def up_to(self, row_id: int) -> Fragment:
         return Fragment("id <= ?", (row_id,))
