@@ -16,7 +16,7 @@ from evensplit.experiments.measure import Census, Measurement, measurement
 from evensplit.experiments.measure.asked import Asked
 from evensplit.experiments.measure.kinds import known
 from evensplit.experiments.measure.numbers import Column, People
-from evensplit.experiments.measure.people import units
+from evensplit.experiments.measure.people import everybody
 from evensplit.experiments.rehearsal import DAY, history, rehearse
 from evensplit.model.metric import Cap, Metric, Quantile, Ratio
 from evensplit.model.report import EventChoice
@@ -141,7 +141,7 @@ async def _rows(store: Reading, columns: Sequence[Column], scope: Scope, chosen:
     end = now if scope.until is None else min(now, clock.from_text(scope.until))
     # Events may be a day ahead of the clock.
     asked = Asked(scope, await known(store, chosen, scope.as_of), clock.from_text(str(first)), now + 2 * DAY, end)
-    tables, made = units(asked, columns, ())
+    tables, made = everybody(asked, columns)
     names = ", ".join(f"c{n}" for n in range(len(columns)))
     question = fill(
         f"WITH {{}},\nunits AS ({{}})\nSELECT {names} FROM units ORDER BY variant_id, {names}",

@@ -17,7 +17,7 @@ import msgspec
 
 from evensplit.experiments.conditions import Selection, where
 from evensplit.experiments.measure.asked import Asked, around, during, scanned
-from evensplit.experiments.measure.numbers import Acted, Number, Stepped, Time
+from evensplit.experiments.measure.numbers import Acted, Number, Place, Stepped, Time
 from evensplit.experiments.measure.scans import Item, Scan, Step, is_exact, item_of, scans, test_of
 from evensplit.query.dialect import Dialect
 from evensplit.query.fragment import Fragment, fill, join
@@ -26,11 +26,10 @@ WORD = 62  # bits of an integer
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """Tables, those of them that persons are joined with, and where the numbers stand in them."""
+    """Tables, and where the numbers stand in them."""
 
     tables: list[Fragment]
-    joined: list[str]
-    columns: Mapping[Number, str]
+    places: Mapping[Number, Place]
 
 
 def activity(asked: Asked, numbers: Sequence[Acted | Stepped]) -> Activity:
@@ -38,44 +37,33 @@ def activity(asked: Asked, numbers: Sequence[Acted | Stepped]) -> Activity:
     found = scans(asked, numbers)
     at: dict[Acted | Stepped, int] = {number: n for n, number in enumerate(numbers)}
     told = {step: scan.name for scan in found for step in scan.told}
-    read = {told[step] for scan in found for step in scan.before}
-    columns: dict[Number, str] = {}
-    joined: dict[str, None] = {}
+    places: dict[Number, Place] = {}
     for scan in found:
         for acted in scan.acted:
-            columns[acted] = _number(scan, acted, at[acted], asked.scope.dialect)
-            joined[scan.name] = None
+            places[acted] = Place(scan.name, _number(scan, acted, at[acted], asked.scope.dialect))
     for number, n in at.items():
         if isinstance(number, Stepped):
-            ends = [Step(number, n, place) for place in range(len(number.steps))][-2:]
-            columns[number] = _done(ends, told)
-            joined |= dict.fromkeys(told[step] for step in ends)
-    tables = [_acted(asked, scan, at, told, scan.name in read) for scan in found]
-    return Activity(tables, list(joined), columns)
+            last = Step(number, n, len(number.steps) - 1)
+            places[number] = Place(told[last], _yes(f"{told[last]}.{last.column} IS NOT NULL"))
+    return Activity([_acted(asked, scan, at, told) for scan in found], places)
 
 
 def _number(scan: Scan, number: Acted, n: int, dialect: Dialect) -> str:
     if number.aggregate != "any":
         return f"{scan.name}.a{n}"
     word, bit = divmod(scan.united[test_of(number.selection), number.time], WORD)
-    return f"CASE WHEN {dialect.integers.has_bit(f'{scan.name}.o{word}', bit)} THEN 1e0 ELSE 0e0 END"
+    return _yes(dialect.integers.has_bit(f"{scan.name}.o{word}", bit))
 
 
-def _done(ends: Sequence[Step], told: Mapping[Step, str]) -> str:
-    """Whether the last step came after the one before it; of a single one whether it came."""
-    moments = [f"{told[step]}.{step.column}" for step in ends]
-    came = " < ".join(moments) if len(moments) > 1 else f"{moments[0]} IS NOT NULL"
-    return f"CASE WHEN {came} THEN 1e0 ELSE 0e0 END"
+def _yes(condition: str) -> str:
+    return f"CASE WHEN {condition} THEN 1e0 ELSE 0e0 END"
 
 
 # --- events ---------------------------------------------------------------------------------------
 
 
-def _acted(
-    asked: Asked, scan: Scan, at: Mapping[Acted | Stepped, int], told: Mapping[Step, str], read_again: bool
-) -> Fragment:
+def _acted(asked: Asked, scan: Scan, at: Mapping[Acted | Stepped, int], told: Mapping[Step, str]) -> Fragment:
     dialect = asked.scope.dialect
-    once = f"{dialect.aggregates.once} " if read_again else ""
     shown = [_united(scan, word, dialect) for word in _words(scan.united)]
     folded = [number for number in scan.acted if number.aggregate != "any"]
     shown += [fill(f"{{}} AS a{at[number]}", _folded(asked, number, scan)) for number in folded]
@@ -84,7 +72,7 @@ def _acted(
     names = [f"e.{name} AS {name}" for name in handed + ["k"] * bool(scan.told)]
     names += [f"x.{step.column} AS {step.column}" for step in scan.before]
     return fill(
-        f"{scan.name} AS {once}(SELECT {{}} FROM (SELECT {', '.join(['x.u AS u', 'e.t - x.since AS d', *names])} "
+        f"{scan.name} AS (SELECT {{}} FROM (SELECT {', '.join(['x.u AS u', 'e.t - x.since AS d', *names])} "
         f"FROM ({{}}) AS e JOIN {_members(scan, told)} x ON x.id = e.who) AS hits GROUP BY u)",
         join(", ", [Fragment("u"), *shown]),
         _happened(asked, scan),
@@ -169,12 +157,10 @@ def _fits(scan: Scan, selection: Selection, time: Time, dialect: Dialect) -> Fra
 
 
 def _moment(scan: Scan, step: Step, before: Step | None, dialect: Dialect) -> Fragment:
-    """When the person did a step, as far as this scan sees it: after the one before as early as can be; the last one
-    as late."""
+    """When the person did a step, as early as can be after the one before."""
     fits = _fits(scan, step.selection, step.number.time, dialect)
     later = "" if before is None else f" AND k > {before.column}"
-    fold = "max" if step.is_last else "min"
-    return fill(f"{fold}(CASE WHEN {{}}{later} THEN k END) AS {step.column}", fits)
+    return fill(f"min(CASE WHEN {{}}{later} THEN k END) AS {step.column}", fits)
 
 
 def _folded(asked: Asked, number: Acted, scan: Scan) -> Fragment:

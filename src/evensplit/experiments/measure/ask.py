@@ -16,8 +16,8 @@ from evensplit.experiments.exposures import Scope
 from evensplit.experiments.measure import statements
 from evensplit.experiments.measure.asked import Asked
 from evensplit.experiments.measure.kinds import Known, doubt, known
-from evensplit.experiments.measure.numbers import Measurement, Points
-from evensplit.experiments.measure.statements import Statement
+from evensplit.experiments.measure.numbers import Measurement, People, Points
+from evensplit.experiments.measure.statements import EVERYBODY, Statement
 from evensplit.model.metric import Quantile, Ratio
 from evensplit.query.fragment import Fragment, fill
 from evensplit.stats.joint import Joint
@@ -119,16 +119,19 @@ def _measured(statement: Statement, wanted: Mapping[int, Measurement], rows: Seq
         groups.setdefault(cast("int", table), {})[place] = _Sums(
             *(cast("list[Any]", [] if each is None else each) for each in lists)
         )
+    persons = {group: sums.counts[0] for group, sums in groups.pop(EVERYBODY, {}).items()}
     found = {}
     for number, measurement in wanted.items():
         placed = statement.placed[number]
+        pairs, capped = statement.pairs[placed.table], statement.caps[placed.table]
+        of_table = groups.get(placed.table, {})
         samples: dict[str | None, dict[int, Sample]] = {}
-        caps: tuple[float | None, ...] = ()
-        for (variant_id, part), sums in groups.get(placed.table, {}).items():
-            joint = _joint(sums, placed.columns, statement.pairs[placed.table])
+        for variant_id, part in of_table if placed.others is None else persons:
+            sums = of_table.get((variant_id, part))
+            zeros = persons[variant_id, part] if placed.others == "zero" else 0
+            joint = _joint(sums, placed.columns, pairs, zeros)
             samples.setdefault(part, {})[variant_id] = _sample(measurement, joint)
-            sides = placed.columns[: 2 if isinstance(measurement.metric, Ratio) else 1]
-            caps = _caps(sums, sides, statement.caps[placed.table])
+        caps = _caps(measurement, placed.columns, capped, next(iter(of_table.values()), None)) if samples else ()
         found[number] = Measured(samples, caps)
     return found
 
@@ -137,15 +140,28 @@ def _sample(measurement: Measurement, joint: Joint) -> Sample:
     return Ratios(joint) if isinstance(measurement.metric, Ratio) else Values(measurement.shape, joint)
 
 
-def _caps(sums: _Sums, columns: Sequence[int], of: Mapping[int, int]) -> tuple[float | None, ...]:
-    """The cap of each of these columns; None where it has none."""
-    places = {column: n for n, column in enumerate(sorted(set(of.values())))}
-    return tuple(sums.caps[places[column]] if column in places else None for column in columns)
+def _caps(
+    measurement: Measurement, columns: Sequence[int], of: Mapping[int, int], sums: _Sums | None
+) -> tuple[float | None, ...]:
+    """The cap of each side; None where it has none. Without any row only those that were given as values are known."""
+    sides = columns[: 2 if isinstance(measurement.metric, Ratio) else 1]
+    if sums is not None:
+        places = {column: n for n, column in enumerate(sorted(set(of.values())))}
+        return tuple(sums.caps[places[column]] if column in places else None for column in sides)
+    if not isinstance(measurement.made_of, People):
+        return (None,) * len(sides)
+    caps = [column.cap for column in measurement.made_of.columns[: len(sides)]]
+    return tuple(None if cap is None else cap.upper_value for cap in caps)
 
 
-def _joint(sums: _Sums, columns: Sequence[int], pairs: Sequence[tuple[int, int]]) -> Joint:
-    """Of these columns; the products are brought from the engine's means to the true ones."""
-    n = sums.counts[columns[0]]
+def _joint(sums: _Sums | None, columns: Sequence[int], pairs: Sequence[tuple[int, int]], persons: int) -> Joint:
+    """Of these columns, and of so many persons in all if those without a row have 0 (0: there are none of them). The
+    products are brought from the engine's means to the true ones."""
+    rows = 0 if sums is None else sums.counts[columns[0]]
+    n = max(rows, persons)
+    if sums is None or not rows:
+        width = len(columns)
+        return Joint(n, (0.0,) * width, (0.0,) * (width * (width + 1) // 2))
     totals = [_exact(sums.totals[column], sums.exponents[column]) for column in columns]
     products = []
     for place, i in enumerate(columns):
@@ -155,11 +171,12 @@ def _joint(sums: _Sums, columns: Sequence[int], pairs: Sequence[tuple[int, int]]
                 at = pairs.index((i, j))
                 found = _exact(sums.products[at], sums.product_exponents[at])
                 means = sums.means[i], sums.means[j]
-                products.append(_centred(n, found, (one, other), means))
+                product = _centred(rows, found, (one, other), means)
+                if product is not None and one is not None and other is not None:
+                    product += one * other * Fraction(n - rows, n * rows)  # about the mean of all
+                products.append(product)
             else:  # zeros and ones
-                products.append(None if one is None or not n else one * (n - one) / n)
-    if not n:
-        return Joint(0, (0.0,) * len(columns), (0.0,) * len(products))
+                products.append(None if one is None else one * (n - one) / n)
     return Joint(n, tuple(map(_float, totals)), tuple(map(_float, products)))
 
 

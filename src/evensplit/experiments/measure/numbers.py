@@ -76,6 +76,13 @@ class Stepped(msgspec.Struct, frozen=True, tag="stepped"):
 Number: TypeAlias = Acted | Noted | Stepped
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a number stands: in a table with a row for each person who has it, as that value."""
+
+    table: str
+    value: str
+
+
 class Column(msgspec.Struct, frozen=True):
     """A number of each person, and who has none: with `finish` everybody who was assigned less than so many
     microseconds ago; with `beside` everybody who has none there (and the same cap holds)."""

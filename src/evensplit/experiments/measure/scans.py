@@ -2,10 +2,9 @@
 (`activity`).
 
 A funnel is told by the scans of its steps. Each step is the earliest event by (time, id) that fits after that of the
-step before: while there is one end for all of a person, no other choice beats it. So the scan of a step between the
-first and the last comes after that of the step before; of the last step its latest event is enough. Where such a scan
-would have to come before itself (a step of the same type, two funnels in opposite directions), the step has one more of
-its own.
+step before: while there is one end for all of a person, no other choice beats it. So the scan of a step comes after
+that of the step before. Where it would have to come before itself (a step of the same type, two funnels in opposite
+directions), the step has one more of its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,13 +43,8 @@ class Step(msgspec.Struct, frozen=True):
         return self.number.steps[self.place]
 
     @property
-    def is_last(self) -> bool:
-        """Of several."""
-        return self.place > 0 and self.place == len(self.number.steps) - 1
-
-    @property
     def column(self) -> str:
-        """When the person did it, as the integer that orders events: the last one for the last time."""
+        """When the person did it, as the integer that orders events."""
         return f"step{self.funnel}_{self.place}"
 
 
@@ -138,13 +132,11 @@ class _Drafts:
         before, source = None, -1
         for step in steps:
             at = self.place(step.selection)
-            if before is None or step.is_last:
-                self.told[at][step] = None
-            else:
+            if before is not None:
                 if self._follows(source, at):
                     at = self._one_more(step.selection)
                 self._after[at].add(source)
-                self.told[at][step] = before
+            self.told[at][step] = before
             before, source = step, at
 
     def order(self) -> list[int]:

@@ -9,18 +9,12 @@ from evensplit.experiments.conditions import where
 from evensplit.experiments.measure import people, sums
 from evensplit.experiments.measure.asked import Asked, during, finished, scanned
 from evensplit.experiments.measure.numbers import Acted, Column, Measurement, People, Points, Rows
+from evensplit.experiments.measure.people import Placed
 from evensplit.experiments.measure.sums import Units
 from evensplit.model.metric import Quantile
 from evensplit.query.fragment import Fragment, fill, join
 
-PEOPLE = 0  # the number of the table of persons; tables of rows follow
-
-
-class Placed(msgspec.Struct, frozen=True):
-    """Where a measurement's sums stand: in which table, in which of its columns."""
-
-    table: int
-    columns: tuple[int, ...]
+EVERYBODY = -1  # the number of the rows that count all persons; tables of units follow from 0
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -36,22 +30,23 @@ def moments(asked: Asked, measurements: Mapping[int, Measurement]) -> Statement:
     """At least one measurement. Rows as `sums.summed` has them; of quantiles only how many values there are."""
     of_people = {number: _columns(each) for number, each in measurements.items() if not isinstance(each.made_of, Rows)}
     rows = {number: each.made_of for number, each in measurements.items() if isinstance(each.made_of, Rows)}
-    columns = list(dict.fromkeys(column for each in of_people.values() for column in each))
-    at = {column: n for n, column in enumerate(columns)}
-    placed = {number: Placed(PEOPLE, tuple(at[column] for column in each)) for number, each in of_people.items()}
-    pairs = dict.fromkeys(pair for number, each in placed.items() for pair in _pairs(measurements[number], each))
+    paired = {number for number in of_people if _needs_products(measurements[number])}
     tables = [exposures.members(asked.scope)]
     made: list[Units] = []
-    if columns:
-        before, units = people.units(asked, columns, tuple(pairs))
-        tables += before
-        made.append(units)
+    placed: dict[int, Placed] = {}
+    if of_people:
+        found = people.tables(asked, of_people, paired)
+        tables += found.before
+        made += found.units
+        placed |= found.placed
     for number, each in rows.items():
-        placed[number] = Placed(len(made), (0,))
+        placed[number] = Placed(len(made), (0,), None)
         made.append(_rows(asked, each, len(made)))
     for units in made:
         tables += sums.tables(units, asked.scope.dialect)
     selects = [sums.summed(units, n, asked.scope.dialect) for n, units in enumerate(made)]
+    if any(each.others is not None for each in placed.values()):
+        selects.append(sums.counted("exposed", EVERYBODY, asked.scope.part is not None))
     return Statement(
         fill("WITH {}\n{}", join(",\n", tables), join("\nUNION ALL\n", selects)),
         placed,
@@ -69,12 +64,9 @@ def _columns(measured: Measurement) -> tuple[Column, ...]:
     return measured.made_of.columns
 
 
-def _pairs(measured: Measurement, placed: Placed) -> list[tuple[int, int]]:
-    """Whose products are wanted. Those of zeros and ones follow from their sum."""
-    columns = placed.columns
-    if isinstance(measured.metric, Quantile) or _binary(measured):
-        return []
-    return [(i, j) for place, i in enumerate(columns) for j in columns[place:]]
+def _needs_products(measured: Measurement) -> bool:
+    """Those of zeros and ones follow from their sum."""
+    return not isinstance(measured.metric, Quantile) and not _binary(measured)
 
 
 def _binary(measured: Measurement) -> bool:
@@ -115,10 +107,11 @@ def quantiles(measurement: Measurement, levels: Sequence[float], asked: Asked) -
     part = "part" if parted else "NULL"
     if not isinstance(measurement.made_of, Points):
         assert isinstance(measurement.made_of, People)
-        tables, units = people.units(asked, measurement.made_of.columns, ())
+        found = people.tables(asked, {0: measurement.made_of.columns}, ())
+        (units,) = found.units
         return fill(
             f"WITH {{}},\nunits AS ({{}})\nSELECT variant_id, {part}, {{}}, NULL FROM units GROUP BY {names}",
-            join(",\n", [exposures.members(asked.scope), *tables]),
+            join(",\n", [exposures.members(asked.scope), *found.before]),
             units.made,
             wanted,
         )

@@ -71,9 +71,16 @@ def summed(units: Units, number: int, dialect: Dialect) -> Fragment:
     columns = [f"{number} AS place", "variant_id", f"{'part' if units.parted else 'NULL'} AS part"]
     for name, kind in LISTS.items():
         packed = name in filled and name != "products"
-        value = dialect.aggregates.unpacked(name, kind) if packed else name if name in filled else "NULL"
+        value = dialect.aggregates.unpacked(name, kind) if packed else name if name in filled else "[]"
         columns.append(f"{value} AS {name}")
     return Fragment(f"SELECT {', '.join(columns)} FROM {table}")
+
+
+def counted(table: str, number: int, parted: bool) -> Fragment:
+    """Rows of the same form: how many units a table has, by group."""
+    names = ", ".join(f"{'[count(*)]' if name == 'counts' else '[]'} AS {name}" for name in LISTS)
+    part, groups = ("part", "variant_id, part") if parted else ("NULL", "variant_id")
+    return Fragment(f"SELECT {number} AS place, variant_id, {part} AS part, {names} FROM {table} GROUP BY {groups}")
 
 
 def _lists(units: Units) -> list[str]:
