@@ -43,7 +43,7 @@ test: $(DEV_STAMP)
 	$(if $(ARGS),,$(BIN)/pytest -n 2 --dist worksteal -m clickhouse tests/unit)
 	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=13 $(BIN)/pytest -n 2 --dist worksteal -m "not clickhouse" $(ORACLES) $(PROPERTIES))
 	$(if $(ARGS),,EVENSPLIT_TEST_EXAMPLES=4 $(BIN)/pytest -n 2 -k many_worlds $(ORACLES))
-	$(if $(ARGS),,$(BIN)/pytest tests/system)
+	$(if $(ARGS),,$(BIN)/pytest -n 2 --dist worksteal tests/system)
 	$(if $(ARGS),,$(BIN)/pytest -n 2 --dist loadfile tests/browser)
 
 check: $(DEV_STAMP)

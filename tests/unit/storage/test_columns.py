@@ -81,6 +81,33 @@ def test_a_row_is_copied_as_it_stands(record: Record) -> None:
     assert columns.query(sql, []) == [("view", "u", None, "2026-01-02 03:04:05.678", "dot", 2)]
 
 
+def test_many_events_of_a_type_lie_side_by_side(record: Record) -> None:
+    """And among them those of a user. Nothing is lost, doubled or exchanged."""
+    columns = record.columns("one")
+    kinds = ["view", "buy", "view", "click"]
+    rows = [(kinds[n % 4], f"u{n * 7919 % 900}" if n % 11 else None, f'{{"n": {n}}}') for n in range(5000)]
+    sql = "INSERT INTO events (event_type, user_id, properties, created_at) VALUES (?, ?, ?, '2026-01-02 03:04:05.678')"
+    record.con.executemany(sql, rows)
+    columns.sync()
+    kept = columns.query("SELECT id, event_type, user_id, props['n']::INT FROM events ORDER BY id", [])
+    assert kept == [(n + 1, kind, user, n) for n, (kind, user, _) in enumerate(rows)]
+    found = columns.query("SELECT event_type, coalesce(user_number, -1) FROM events ORDER BY rowid", [])
+    assert found == sorted(found, key=lambda row: (str(row[0]), int(str(row[1]))))
+
+
+def test_times_are_whole_milliseconds(record: Record) -> None:
+    """As all that is captured: reports take differences, and order events by them and their ids."""
+    columns = record.columns("one")
+    for text in ("2026-01-02 03:04:05.678901", "1969-12-31 23:59:59.999999", "2026-01-02 03:04:05"):
+        record.con.execute("INSERT INTO events (event_type, created_at) VALUES ('view', ?)", (text,))
+    columns.sync()
+    assert columns.query("SELECT epoch_us(created_at) FROM events ORDER BY id", []) == [
+        (1767323045678000,),
+        (-1000,),
+        (1767323045000000,),
+    ]
+
+
 def test_after_a_restart_it_goes_on_where_it_was(record: Record) -> None:
     record.add(3)
     assert len(ids(record.columns("one"))) == 3

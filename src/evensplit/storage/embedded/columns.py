@@ -22,7 +22,7 @@ from evensplit.storage.embedded.tail import FOLLOWS, ROWS, SMALL, Marks, Row, Ta
 log = logging.getLogger(__name__)
 
 FORMAT = "3"
-CHUNK = 50_000  # rows copied by one transaction
+CHUNK = 122_880  # rows copied by one transaction: as many as the engine keeps in one piece
 SETTLE_AFTER = 200_000  # rows copied before they are put in order
 
 
