@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evensplit.experiments.results import ComparisonNumbers, Daily, DayLine, MetricResult, NonInferiority
@@ -55,6 +55,8 @@ def test_an_open_end_reaches_the_edge() -> None:
     assert found is not None and found.more_right and found.right == 100.0
 
 
+@example([[0.0, 5e-324, 1.0]])
+@example([[0.0, 0.0, 5e-324]])
 @given(st.lists(st.tuples(ends, ends, ends).map(sorted), min_size=1, max_size=8))
 def test_every_bar_stands_within_the_axis_in_order(found: list[list[float]]) -> None:
     lifts = [Interval(middle, low, high) for low, middle, high in found]
@@ -156,6 +158,8 @@ def test_the_first_days_do_not_flatten_the_others() -> None:
     assert 90.0 in found["data"][1]["y"], "the band itself is left as it is"
 
 
+@example([[0.0, 5e-324, 1.0]])
+@example([[0.0, 0.0, 5e-324]])
 @given(st.lists(st.tuples(ends, ends, ends).map(sorted), min_size=1, max_size=12))
 def test_the_axis_over_time_holds_zero_every_point_and_the_latest_interval(found: list[list[float]]) -> None:
     chart = charts.daily(over(*(Interval(middle, low, high) for low, middle, high in found)))

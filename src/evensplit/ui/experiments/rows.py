@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 ROLES = (("primary", "What it is decided by"), ("guardrail", "What must not suffer"), ("secondary", "What else moved"))
 STEPS = (1.0, 2.0, 2.5, 5.0)
+LEAST_WIDTH = 1e-9  # of an axis: what is nearer to 0 is as good as none
 MOST_BEYOND = 4  # times the usual reach; what goes further is cut off, with an arrow
 
 
@@ -106,9 +107,10 @@ def axis(lifts: Iterable[Interval | None]) -> Axis | None:
     ends = [end for end in ends if math.isfinite(end)]
     if not ends:
         return None
-    reach = MOST_BEYOND * median(abs(end) for end in ends) or 0.01
+    reach = MOST_BEYOND * median(abs(end) for end in ends)
+    reach = reach if reach > LEAST_WIDTH else 0.01
     low, high = max(min(0.0, *ends), -reach), min(max(0.0, *ends), reach)
-    step = _step((high - low) or 0.02)
+    step = _step(high - low if high - low > LEAST_WIDTH else 0.02)
     first, last = math.floor(low / step), math.ceil(high / step)
     if first == last:
         first, last = first - 1, last + 1
