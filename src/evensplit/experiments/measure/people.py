@@ -6,8 +6,8 @@ rows of `ab_metrics`. Not here: sums over persons (`sums`).
     units_acted0  a row a person who is in `acted0`, and so on: what all others have is known without them
 
 To put a row of every person together costs as much as half of the scans of their events, so only those metrics pay for
-it that need it: with numbers of several tables, a quantile over all persons as a cap, or a time that is not over for
-some.
+it that need it: with numbers of several tables, a cap that depends on all persons or lies below 0, or a time that is
+not over for some.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -89,13 +89,14 @@ def _numbers(asked: Asked, numbers: Sequence[Number]) -> tuple[list[Fragment], d
 def _enough(columns: Iterable[Column], at: Mapping[Number, Place]) -> str | None:
     """The table whose persons are enough for these columns; None: all persons are needed."""
     found = {at[column.number].table for column in _all(columns)}
-    everybody = any(column.finish is not None or _caps_zeros(column) for column in _all(columns))
+    everybody = any(column.finish is not None or _caps_others(column) for column in _all(columns))
     return None if everybody or len(found) > 1 else found.pop()
 
 
-def _caps_zeros(column: Column) -> bool:
+def _caps_others(column: Column) -> bool:
+    """Whether the zeros of those who have none count for the cap, or may lie above it."""
     cap = column.cap
-    return column.absent == "zero" and cap is not None and cap.upper_quantile is not None and not cap.ignore_zeros
+    return column.absent == "zero" and cap is not None and (cap.upper_value is None or cap.upper_value < 0)
 
 
 def _all(columns: Iterable[Column]) -> list[Column]:
